@@ -1,0 +1,59 @@
+"""What every door shares: one-line errors, exit statuses, `--debug` and `--version`.
+
+Exit status 0 when the work is done, 1 when a check fails, 2 when the user's input is at fault, 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import nst
+from nst.errors import NstError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that shows defaults, and reports a wrong argument as one line."""
+
+    def __init__(self, **options: object) -> None:
+        options.setdefault("formatter_class", argparse.ArgumentDefaultsHelpFormatter)
+        options.setdefault("allow_abbrev", False)
+        super().__init__(**options)  # type: ignore[arg-type]
+        self.add_argument("--version", action="version", version=f"nst {nst.__version__}")
+        self.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise NstError(f"{message} (see {self.prog} --help)")
+
+
+def run_door(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None) -> int:
+    """Run a door's `main(argv)` and turn what it raises into one line on stderr and an exit status.
+
+    Parameters
+    ----------
+    main
+        Takes the arguments and returns an exit status; `None` means 0.
+    argv
+        The arguments; those of the process when `None`.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return main(arguments) or 0
+    except NstError as error:
+        if "--debug" in arguments:
+            raise
+        print(f"nst: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("nst: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError as error:
+        if "--debug" in arguments:
+            raise
+        print(f"nst: not enough memory ({error or 'allocation failed'}); try a smaller --size", file=sys.stderr)
+        return 2

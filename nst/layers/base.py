@@ -1,0 +1,70 @@
+"""The contract that every layer keeps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class Layer:
+    """A function with parameters, its derivative written beside it.
+
+    A layer holds parameters and nothing else. What the backward pass needs is returned by the forward pass,
+    never hidden in the layer::
+
+        y, saved = layer.forward(x)              # saved: exactly what backward needs, nothing more
+        dx       = layer.backward(dy, saved)     # gradient with respect to the input, always
+        grads    = layer.gradients(dy, saved)    # {name: gradient} with respect to the parameters
+
+    Arrays are `(N, H, W, C)`. A layer computes in the dtype that it is given and never changes its input.
+
+    Attributes
+    ----------
+    parameter_names : tuple of str
+        The attributes that training changes (a parameter may be absent: then its attribute is `None`).
+    buffer_names : tuple of str
+        Arrays that belong to the layer but are not trained, such as running statistics.
+    has_mode : bool
+        Whether `forward` takes `training`, because the layer behaves differently while training.
+    frozen : bool
+        A frozen layer saves nothing that only `gradients` would need, and its `gradients` is empty.
+    """
+
+    parameter_names: tuple[str, ...] = ()
+    buffer_names: tuple[str, ...] = ()
+    has_mode: bool = False
+    frozen: bool = False
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, Any]:
+        """Return the output and what the backward pass needs."""
+        raise NotImplementedError
+
+    def backward(self, dy: np.ndarray, saved: Any) -> np.ndarray:
+        """Return the gradient with respect to the input, given `dy`, the gradient with respect to the output."""
+        raise NotImplementedError
+
+    def gradients(self, dy: np.ndarray, saved: Any) -> dict[str, np.ndarray]:
+        """Return the gradient with respect to each parameter by name; nothing when frozen or without any."""
+        return {}
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the output for an input of `shape`; most layers keep it."""
+        return shape
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Return the parameters that are present, by name."""
+        return {name: getattr(self, name) for name in self.parameter_names if getattr(self, name) is not None}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return parameters and buffers by name: all that a weight file must hold."""
+        return {**self.parameters(), **{name: getattr(self, name) for name in self.buffer_names}}
+
+    def astype(self, dtype: np.dtype | type) -> Layer:
+        """Return this layer with its arrays in another dtype; the original is left as it is."""
+        import copy
+
+        twin = copy.copy(self)
+        for name, array in self.state().items():
+            setattr(twin, name, np.asarray(array, dtype=dtype))
+        return twin
