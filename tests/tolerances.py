@@ -1,7 +1,8 @@
 """How close is close: every tolerance of the suite, by dtype and by the length of the longest sum.
 
-A sum of `n` rounded terms strays from the exact one by about `sqrt(n) * eps` of the size of its terms when the
-roundings are independent, and the dtype of the arithmetic decides `eps`. A test names the sum, not a number.
+A sum of `n` rounded terms strays from the exact one by about `sqrt(n) * eps` of the size of its terms when
+the roundings are independent, and the dtype of the arithmetic decides `eps`. A test names the sum, not a
+number.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ def assert_close(
 ) -> None:
     """Assert that `actual` is `expected` to within the rounding of sums of `length` terms.
 
-    The error is measured against the largest entry of `expected`, because cancellation makes the small entries
-    of a sum no more precise than the large ones. `dtype` is the arithmetic's, by default that of `actual`.
+    The error is measured against the largest entry of `expected`, because cancellation makes the small
+    entries of a sum no more precise than the large ones. `dtype` is the arithmetic's, by default that of
+    `actual`.
     """
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.shape == expected.shape, f"shape {actual.shape}, expected {expected.shape}"

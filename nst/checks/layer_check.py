@@ -18,7 +18,7 @@ Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
 def gaussian(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a random cotangent. An all-ones one is blind: it lies in the null space of every normalisation."""
+    """Return a random cotangent; an all-ones one is blind, being in the null space of every normalisation."""
     return rng.standard_normal(shape)
 
 
@@ -71,8 +71,8 @@ def check_layer(
     layer
         Keeps the contract of `nst.layers.base.Layer`; it is left as it is.
     x
-        The input, or the list of inputs of a layer with several. Keep it 0.3 % of its root mean square away from
-        the kinks of the layer: differences across a kink measure nothing.
+        The input, or the list of inputs of a layer with several. Keep it 0.3 % of its root mean square away
+        from the kinks of the layer: differences across a kink measure nothing.
     training
         Passed to `forward` unless `None`.
     seed
@@ -92,7 +92,8 @@ def check_layer(
 
     Notes
     -----
-    Every evaluation runs a copy of the layer in the same state, so that a dropout draws the same mask each time.
+    Every evaluation runs a copy of the layer in the same state, so that a dropout draws the same mask each
+    time.
     """
     rng = np.random.default_rng(seed)
     layer = layer.astype(np.float64)
@@ -150,7 +151,7 @@ def check_function(
 
 
 class _Comparison:
-    """Compares gradients with differences: element by element where the array is small, along directions else."""
+    """Compares gradients with differences: by element where the array is small, else along directions."""
 
     def __init__(
         self, rng: np.random.Generator, cotangents: np.ndarray, directions: int, elements: int

@@ -12,7 +12,7 @@ STEP = 5e-4
 
 
 def step_for(x: np.ndarray, step: float = STEP) -> float:
-    """Return a step in the units of `x`: `step` times its root mean square, or `step` itself where `x` is zero."""
+    """Return a step in the units of `x`: `step` times its root mean square, or `step` where `x` is zero."""
     rms = float(np.sqrt(np.mean(np.square(x)))) if x.size else 0.0
     return step * (rms or 1.0)
 
@@ -21,8 +21,8 @@ def along(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, v: np.nda
     """Return the derivative of `function` at `x` along `v`, from four values.
 
     With `D(h) = (f(x + hv) - f(x - hv)) / 2h`, whose error is `h^2 f''' / 6`, the combination
-    `(4 D(h) - D(2h)) / 3` has lost that term: its error is of the order `h^4`, so that a step of 5e-4 leaves an
-    error near 1e-13 from truncation and about as much from rounding.
+    `(4 D(h) - D(2h)) / 3` has lost that term: its error is of the order `h^4`, so that a step of 5e-4
+    leaves an error near 1e-13 from truncation and about as much from rounding.
     """
     near = function(x + h * v) - function(x - h * v)
     far = function(x + 2 * h * v) - function(x - 2 * h * v)
@@ -32,7 +32,7 @@ def along(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, v: np.nda
 def numeric_gradient(
     function: Callable[[np.ndarray], np.ndarray], x: np.ndarray, cotangents: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """Return the gradient of `<dy, f(x)>` for each `dy`, one element of `x` at a time, and the size of its terms.
+    """Return the gradient of `<dy, f(x)>` for each `dy`, by elements of `x`, and the size of its terms.
 
     Parameters
     ----------
@@ -78,11 +78,11 @@ def numeric_projection(
 
 
 def relative_error(analytic: np.ndarray, numeric: np.ndarray, size: float = 0.0) -> float:
-    """Return the worst `|a - n| / max(|a| + |n|, size / 1000)` over the elements; infinite for a wrong shape or a NaN.
+    """Return the worst `|a - n| / max(|a| + |n|, size / 1000)`; infinite for a wrong shape or a NaN.
 
-    Each element is judged by itself, as CS231n does, so that a mistake in small entries is not hidden by large
-    ones. The floor keeps rounding from counting where an entry is zero because its terms cancel: `size` is
-    the size of those terms.
+    Each element is judged by itself, as CS231n does, so that a mistake in small entries is not hidden by
+    large ones. The floor keeps rounding from counting where an entry is zero because its terms cancel:
+    `size` is the size of those terms.
     """
     if analytic.shape != numeric.shape:
         return float("inf")

@@ -25,8 +25,8 @@ class ObjectiveReport:
         The worst over the directions of the least error over the steps; infinite when no pair could be used.
     slope : float or None
         How the error falls with the step: the power of h, median over the directions. 2 for a right gradient,
-        0 for a wrong one. `None` when the error is rounding at every step, as for a quadratic objective, whose
-        central differences are exact.
+        0 for a wrong one. `None` when the error is rounding at every step, as for a quadratic objective,
+        whose central differences are exact.
     steps : (H,) array
         In the units of x.
     errors : (D, H) array
@@ -67,10 +67,10 @@ def check_objective(
 ) -> ObjectiveReport:
     """Compare the gradient of `objective` with its central differences over a range of steps.
 
-    Along a direction v the central difference is `<grad f, v> + c h^2 + O(h^4)`, so the error of a right gradient
-    falls as the square of the step until rounding, which grows as 1/h, takes over. A wrong one leaves an error
-    that no step removes. The slope makes the verdict independent of any tolerance; the least error says how
-    much of a mistake could still hide.
+    Along a direction v the central difference is `<grad f, v> + c h^2 + O(h^4)`, so the error of a right
+    gradient falls as the square of the step until rounding, which grows as 1/h, takes over. A wrong one
+    leaves an error that no step removes. The slope makes the verdict independent of any tolerance; the
+    least error says how much of a mistake could still hide.
 
     Parameters
     ----------
@@ -112,7 +112,8 @@ def check_objective(
     for d in range(directions):
         v = _direction(rng, gradient)
         exact = float(np.vdot(gradient, v))
-        # The size of a derivative along a typical direction, lest one that is small by chance be judged by itself.
+        # The size of a derivative along a typical direction, lest one that is small by chance be judged by
+        # itself.
         typical = float(np.linalg.norm(gradient)) * float(np.linalg.norm(v)) / x.size**0.5
         for k, h in enumerate(lengths):
             if signature and not signature(x + h * v) == home == signature(x - h * v):
@@ -143,11 +144,11 @@ def _split(result: Any) -> tuple[float, np.ndarray]:
 
 
 def _direction(rng: np.random.Generator, gradient: np.ndarray) -> np.ndarray:
-    """Return a random direction of unit root mean square that is not nearly at right angles to the gradient.
+    """Return a random direction of unit root mean square, well away from right angles to the gradient.
 
-    Among a million pixels a purely random direction has almost nothing along the gradient, and rounding drowns
-    the derivative. So each pixel's gradient enters with a random weight, beside as much pure noise, which
-    sees the pixels where the gradient is wrongly zero.
+    Among a million pixels a purely random direction has almost nothing along the gradient, and rounding
+    drowns the derivative. So each pixel's gradient enters with a random weight, beside as much pure noise,
+    which sees the pixels where the gradient is wrongly zero.
     """
     noise = rng.standard_normal(gradient.shape)
     size = float(np.sqrt(np.mean(gradient**2)))
@@ -156,7 +157,7 @@ def _direction(rng: np.random.Generator, gradient: np.ndarray) -> np.ndarray:
 
 
 def _slope(steps: np.ndarray, errors: np.ndarray, floors: np.ndarray) -> float | None:
-    """Return the power of h with which the errors fall: a fit to the four smallest steps well above rounding."""
+    """Return the power of h with which the errors fall, from the four smallest steps well above rounding."""
     clear = np.flatnonzero(~np.isnan(errors) & (errors > 30 * floors))[-4:]
     if len(clear) < 3:
         return None
