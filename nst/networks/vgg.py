@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-# Convolutions per block and channels per block; a 2x2 pooling follows each block.
+from nst.layers import AvgPool2d, Conv2d, MaxPool2d, Preprocess, ReLU
+from nst.networks.network import Network, Node
+from nst.networks.weights import Weights
+
+# Convolutions per block and channels per block; a 2x2 pooling follows each block. `random` is the small network that
+# stands in while no trained weights are at hand.
 BLOCKS = {
     "vgg16": ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)),
     "vgg19": ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512)),
+    "random": ((2, 32), (2, 64), (2, 128), (2, 256), (1, 256)),
 }
 HEAD = (("fc6", 7 * 7 * 512, 4096), ("fc7", 4096, 4096), ("fc8", 4096, 1000))
 
@@ -27,7 +33,44 @@ def vgg_shapes(network: str) -> dict[str, tuple[int, ...]]:
             shapes[f"conv{block}_{index}.weight"] = (3, 3, channels, width)
             shapes[f"conv{block}_{index}.bias"] = (width,)
             channels = width
-    for name, inputs, outputs in HEAD:
+    for name, inputs, outputs in HEAD if network in ("vgg16", "vgg19") else ():
         shapes[f"{name}.weight"] = (inputs, outputs)
         shapes[f"{name}.bias"] = (outputs,)
     return shapes
+
+
+def vgg(weights: Weights, pooling: str = "max", padding: str = "zero") -> Network:
+    """Build the frozen VGG that `weights` describe, ending where its convolutions end.
+
+    Parameters
+    ----------
+    weights
+        `conv1_1.weight`, `conv1_1.bias` and so on, without gaps. The fully connected layers are left out: they fix
+        the size of the picture, and nothing here needs them.
+    pooling
+        `"max"`, as trained, or `"avg"`, which Gatys et al. (2016) found to give smoother pictures.
+    padding
+        `"zero"`, as trained, or `"reflect"` or `"replicate"`, which leave no dark seam along the border.
+
+    Returns
+    -------
+    Network
+        Nodes `input`, `conv1_1`, `relu1_1`, ..., `pool1`, ... as in Caffe, with Keras' names as aliases. The image
+        goes in as RGB in 0..255.
+    """
+    pools = {"max": MaxPool2d, "avg": AvgPool2d}
+    nodes = [Node("input", Preprocess(weights.mean, weights.scale, weights.channel_order))]
+    aliases = {}
+    for block, (convolutions, _) in enumerate(BLOCKS[weights.network], 1):
+        for index in range(1, convolutions + 1):
+            name = f"{block}_{index}"
+            if f"conv{name}.weight" not in weights.arrays:
+                return Network(nodes, aliases).freeze()
+            kernel, bias = weights.arrays[f"conv{name}.weight"], weights.arrays[f"conv{name}.bias"]
+            nodes.append(Node(f"conv{name}", Conv2d(kernel, bias, padding=1, padding_mode=padding)))
+            nodes.append(Node(f"relu{name}", ReLU()))
+            # In Keras the activation belongs to the convolution: its block1_conv1 gives what Caffe calls relu1_1.
+            aliases[f"block{block}_conv{index}"] = f"relu{name}"
+        nodes.append(Node(f"pool{block}", pools[pooling](2)))
+        aliases[f"block{block}_pool"] = f"pool{block}"
+    return Network(nodes, aliases).freeze()

@@ -1,0 +1,97 @@
+"""The one idea that carries everything: a sum of terms, each a loss on one tapped layer of a frozen network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from nst.networks import Network
+
+
+class Term(Protocol):
+    """A weighted loss: on the features at `tap`, or on the pixels when `tap` is `None`."""
+
+    tap: str | None
+    label: str
+
+    def __call__(self, features: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the weighted value and its gradient with respect to `features`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The objective at one image: its value, its gradient, and the weighted value of each term by label."""
+
+    value: float
+    gradient: np.ndarray
+    parts: dict[str, float]
+
+
+class Objective:
+    """The objective of an image: ``L(X) = sum_k w_k L_k(F_k(X))``, where `F_k` are the features at a tap.
+
+    Its gradient is one walk through the network. Each term gives the gradient with respect to its own features;
+    these enter the backward pass at their taps, and add up on the way to the pixels::
+
+        dL/dX = sum_k (dF_k/dX)^T w_k dL_k/dF_k
+
+    What is returned as `value` is exactly what is differentiated, the pixel terms included.
+
+    Parameters
+    ----------
+    network
+        Frozen; see `nst.networks`.
+    terms
+        See `nst.losses`.
+    """
+
+    def __init__(self, network: Network, terms: Sequence[Term]) -> None:
+        labels = [term.label for term in terms]
+        if len(set(labels)) != len(labels):
+            raise ValueError(f"labels must differ: {labels}")
+        self.network = network
+        self.terms = list(terms)
+        self.taps = list(dict.fromkeys(term.tap for term in terms if term.tap is not None))
+
+    def __call__(self, image: np.ndarray) -> Evaluation:
+        """Return value, gradient and parts at `image`, an array of shape (1, H, W, 3), RGB in 0..255."""
+        features, tape = self.network.forward(image, self.taps)
+        gradients: dict[str | None, np.ndarray] = {}
+        parts = {}
+        for term in self.terms:
+            parts[term.label], gradient = term(image if term.tap is None else features[term.tap])
+            gradients[term.tap] = gradients[term.tap] + gradient if term.tap in gradients else gradient
+        features.clear()  # the tape has all that the backward pass needs
+        pixels = gradients.pop(None, None)
+        total = self.network.backward(gradients, tape) if gradients else np.zeros_like(image)
+        return Evaluation(sum(parts.values()), total if pixels is None else total + pixels, parts)
+
+    def term_gradients(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the gradient of the image for each term alone, by label: one backward pass for each."""
+        features, tape = self.network.forward(image, self.taps)
+        gradients = {}
+        for term in self.terms:
+            _, gradient = term(image if term.tap is None else features[term.tap])
+            gradients[term.label] = (
+                gradient if term.tap is None else self.network.backward({term.tap: gradient}, tape)
+            )
+        return gradients
+
+    def gradient_norms(self, image: np.ndarray) -> dict[str, float]:
+        """Return the Euclidean norm of each term's own gradient: how hard each one pulls at the picture."""
+        return {
+            label: float(np.linalg.norm(gradient.astype(np.float64)))
+            for label, gradient in self.term_gradients(image).items()
+        }
+
+    def only(self, label: str) -> Objective:
+        """Return the objective that consists of one of the terms."""
+        return Objective(self.network, [term for term in self.terms if term.label == label])
+
+    def astype(self, dtype: np.dtype | type) -> Objective:
+        """Return the same objective with network and targets in another dtype, for a check in float64."""
+        return Objective(self.network.astype(dtype), [term.astype(dtype) for term in self.terms])

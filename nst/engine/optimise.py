@@ -1,0 +1,86 @@
+"""The loop: step after step until the iterations are used up, the optimiser stops, or someone asks to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nst.engine.objective import Objective
+
+
+@dataclass
+class Progressed:
+    """One iteration as the caller sees it.
+
+    `value` and `parts` belong to `image` under L-BFGS, and to the image before the update under Adam, which
+    evaluates once and then moves.
+    """
+
+    iteration: int
+    image: np.ndarray
+    value: float
+    parts: dict[str, float]
+    gradient_norm: float
+    evaluations: int
+    stopped: str | None
+
+
+@dataclass
+class _Recorder:
+    """Evaluates the objective for the optimiser and remembers the parts of what it saw during one step."""
+
+    objective: Objective
+    parts: dict[float, dict[str, float]] = field(default_factory=dict)
+
+    def __call__(self, image: np.ndarray) -> tuple[float, np.ndarray]:
+        evaluation = self.objective(image)
+        self.parts[evaluation.value] = evaluation.parts
+        return evaluation.value, evaluation.gradient
+
+
+def optimise(
+    objective: Objective,
+    image: np.ndarray,
+    optimizer,
+    iterations: int,
+    *,
+    done: int = 0,
+    on_step: Callable[[Progressed], bool | None] = lambda step: None,
+) -> tuple[np.ndarray, str]:
+    """Minimise `objective` over the image.
+
+    Parameters
+    ----------
+    objective, image
+        See `Objective`; the image is not changed.
+    optimizer
+        See `nst.optimizers`.
+    iterations
+        The number of the last iteration.
+    done
+        How many were done before, by the run that this one resumes.
+    on_step
+        Called after each iteration; the loop ends when it returns true.
+
+    Returns
+    -------
+    image : ndarray
+    reason : str
+        Why the loop ended, in words.
+    """
+    recorder = _Recorder(objective)
+    parts: dict[str, float] = {}
+    for iteration in range(done + 1, iterations + 1):
+        step = optimizer.step(recorder, image)
+        image = step.x
+        parts = recorder.parts.get(step.value, parts)
+        recorder.parts.clear()
+        norm = float(np.linalg.norm(step.gradient.astype(np.float64)))
+        report = Progressed(iteration, image, step.value, parts, norm, step.evaluations, step.stopped)
+        if on_step(report):
+            return image, f"stopped on request after iteration {iteration}"
+        if step.stopped:
+            return image, f"{step.stopped} (iteration {iteration})"
+    return image, f"all {iterations} iterations done"

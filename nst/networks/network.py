@@ -1,0 +1,190 @@
+"""A network of named layers that runs as deep as it is asked and takes gradients in anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nst.errors import NstError, nearest
+from nst.layers.base import Layer
+
+
+@dataclass(frozen=True)
+class Node:
+    """A layer with a name and the names of the nodes that it reads; `None` means the node before it."""
+
+    name: str
+    layer: Layer
+    inputs: tuple[str, ...] | None = None
+
+
+@dataclass
+class Tape:
+    """What one forward pass left for the backward pass: per node, in the order in which they ran."""
+
+    saved: dict[str, Any]
+    input_shape: tuple[int, ...]
+
+    def nbytes(self) -> int:
+        """Return the memory that the tape holds, in bytes."""
+        return sum(_nbytes(item) for item in self.saved.values())
+
+
+def _nbytes(item: Any) -> int:
+    if isinstance(item, np.ndarray):
+        return item.nbytes
+    if isinstance(item, Mapping):
+        return sum(_nbytes(part) for part in item.values())
+    return sum(_nbytes(part) for part in item) if isinstance(item, (tuple, list)) else 0
+
+
+class Network:
+    """Layers in order, each with a name at which features can be read and gradients put in.
+
+    Mostly a plain sequence; a node that names its inputs makes a branch, and a `Concat` joins branches again.
+
+    Parameters
+    ----------
+    nodes
+        In an order in which every node comes after its inputs. The first reads the image.
+    aliases
+        Other names for nodes, such as Keras' `block1_conv1` for `conv1_1`.
+
+    Examples
+    --------
+    ::
+
+        features, tape = network.forward(image, ["relu1_1", "relu3_1"])
+        dimage = network.backward({"relu3_1": dfeatures}, tape)
+    """
+
+    IMAGE = ""  # the name under which the first node finds its input
+
+    def __init__(self, nodes: Sequence[Node], aliases: Mapping[str, str] | None = None) -> None:
+        before = self.IMAGE
+        self.nodes: dict[str, Node] = {}
+        for node in nodes:
+            inputs = (before,) if node.inputs is None else node.inputs
+            missing = [name for name in inputs if name != self.IMAGE and name not in self.nodes]
+            if missing or node.name in self.nodes:
+                raise ValueError(f"node {node.name!r} is repeated or reads {missing} before they exist")
+            self.nodes[node.name] = Node(node.name, node.layer, inputs)
+            before = node.name
+        self.aliases = dict(aliases or {})
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all nodes, in order."""
+        return list(self.nodes)
+
+    def resolve(self, name: str) -> str:
+        """Return the node's own name for a name or an alias.
+
+        Raises
+        ------
+        NstError
+            When there is no such layer: the message has the nearest name and all that exist.
+        """
+        found = self.aliases.get(name, name)
+        if found in self.nodes:
+            return found
+        known = self.names
+        raise NstError(f"no layer {name!r}{nearest(name, known + list(self.aliases))}; there are {', '.join(known)}")
+
+    def freeze(self) -> Network:
+        """Mark every layer as not trained, so that nothing is saved or computed for its parameters."""
+        for node in self.nodes.values():
+            node.layer.frozen = True
+        return self
+
+    def astype(self, dtype: np.dtype | type) -> Network:
+        """Return the same network with its parameters in another dtype."""
+        nodes = [Node(node.name, node.layer.astype(dtype), node.inputs) for node in self.nodes.values()]
+        return Network(nodes, self.aliases)
+
+    def needed(self, taps: Iterable[str]) -> set[str]:
+        """Return the nodes that must run for `taps` to be known."""
+        needed = {self.resolve(tap) for tap in taps}
+        for name in reversed(self.names):
+            if name in needed:
+                needed.update(set(self.nodes[name].inputs) - {self.IMAGE})
+        return needed
+
+    def forward(
+        self, image: np.ndarray, taps: Iterable[str], training: bool = False
+    ) -> tuple[dict[str, np.ndarray], Tape]:
+        """Run as far as the deepest tap.
+
+        Parameters
+        ----------
+        image : ndarray of shape (N, H, W, C)
+        taps
+            The layers whose outputs are wanted; aliases are understood.
+        training
+            Handed to the layers that behave differently in training.
+
+        Returns
+        -------
+        features : dict of str to ndarray
+            The output at each tap, under the name by which it was asked for.
+        tape : Tape
+            For `backward`.
+        """
+        taps = list(taps)
+        wanted = {self.resolve(tap) for tap in taps}
+        needed = self.needed(wanted)
+        last_use = {name: node.name for node in self.nodes.values() if node.name in needed for name in node.inputs}
+        values, saved = {self.IMAGE: image}, {}
+        for node in self.nodes.values():
+            if node.name not in needed:
+                continue
+            inputs = [values[name] for name in node.inputs]
+            x = inputs if len(inputs) > 1 else inputs[0]
+            call = (x, training) if node.layer.has_mode else (x,)
+            values[node.name], saved[node.name] = node.layer.forward(*call)
+            for name in node.inputs:  # an activation goes as soon as nothing will read it
+                if last_use[name] == node.name and name not in wanted:
+                    values.pop(name, None)
+        return {tap: values[self.resolve(tap)] for tap in taps}, Tape(saved, image.shape)
+
+    def backward(self, gradients: Mapping[str, np.ndarray], tape: Tape) -> np.ndarray:
+        """Return the gradient of the image, given gradients with respect to features at any number of taps.
+
+        The chain rule walks the tape backwards; where several paths meet, their gradients add up.
+        """
+        dimage, _ = self._walk_back(gradients, tape, parameters=False)
+        return dimage
+
+    def gradients(
+        self, gradients: Mapping[str, np.ndarray], tape: Tape
+    ) -> tuple[np.ndarray, dict[str, dict[str, np.ndarray]]]:
+        """Return the gradient of the image and, by node and name, of every parameter that is not frozen."""
+        return self._walk_back(gradients, tape, parameters=True)
+
+    def _walk_back(self, gradients, tape, parameters):
+        pending: dict[str, np.ndarray] = {}
+        for tap, gradient in gradients.items():
+            _accumulate(pending, self.resolve(tap), gradient)
+        by_node = {}
+        for name in reversed(tape.saved):
+            dy = pending.pop(name, None)
+            if dy is None:
+                continue
+            node = self.nodes[name]
+            if parameters and (found := node.layer.gradients(dy, tape.saved[name])):
+                by_node[name] = found
+            dx = node.layer.backward(dy, tape.saved[name])
+            for source, part in zip(node.inputs, dx if len(node.inputs) > 1 else [dx], strict=True):
+                _accumulate(pending, source, part)
+        if pending.keys() - {self.IMAGE}:
+            raise ValueError(f"the tape does not reach {sorted(pending.keys() - {self.IMAGE})}")
+        dtype = next(iter(gradients.values())).dtype if gradients else np.float32
+        return pending.get(self.IMAGE, np.zeros(tape.input_shape, dtype)), by_node
+
+
+def _accumulate(pending: dict[str, np.ndarray], name: str, gradient: np.ndarray) -> None:
+    # A new array, not `+=`: the first gradient may be the caller's.
+    pending[name] = pending[name] + gradient if name in pending else gradient
