@@ -72,8 +72,8 @@ class InstanceNorm(Layer):
         """
         if x.shape[1] * x.shape[2] < 2:
             raise NstError(
-                f"instance normalisation of {x.shape[1]} x {x.shape[2]} pixels would erase them, since a lone value "
-                "equals its mean: give the network a larger picture"
+                f"instance normalisation of {x.shape[1]} x {x.shape[2]} pixels would erase them, as a lone "
+                "value equals its mean: give the network a larger picture"
             )
         x_hat, inv_sigma, _, _ = standardise(x, PIXELS, self.eps)
         y = x_hat if self.gamma is None else x_hat * self.gamma.astype(x.dtype, copy=False)
