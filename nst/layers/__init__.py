@@ -1,0 +1,42 @@
+"""One layer per file: its forward and its backward pass side by side, the derivation in the docstring."""
+
+from __future__ import annotations
+
+from nst.layers.avg_pool import AvgPool2d
+from nst.layers.base import Layer
+from nst.layers.batch_norm import BatchNorm
+from nst.layers.concat import Concat
+from nst.layers.conv2d import Conv2d
+from nst.layers.cross_entropy import softmax_cross_entropy
+from nst.layers.dropout import Dropout
+from nst.layers.flatten import Flatten
+from nst.layers.instance_norm import InstanceNorm
+from nst.layers.linear import Linear
+from nst.layers.lrn import LRNAcross, LRNWithin
+from nst.layers.max_pool import MaxPool2d
+from nst.layers.pad import Pad2d
+from nst.layers.preprocess import Preprocess
+from nst.layers.relu import ReLU
+from nst.layers.softmax import Softmax
+from nst.layers.upsample import UpsampleNearest
+
+__all__ = [
+    "AvgPool2d",
+    "BatchNorm",
+    "Concat",
+    "Conv2d",
+    "Dropout",
+    "Flatten",
+    "InstanceNorm",
+    "LRNAcross",
+    "LRNWithin",
+    "Layer",
+    "Linear",
+    "MaxPool2d",
+    "Pad2d",
+    "Preprocess",
+    "ReLU",
+    "Softmax",
+    "UpsampleNearest",
+    "softmax_cross_entropy",
+]

@@ -1,0 +1,207 @@
+"""The definition of every kernel, in plain NumPy: short, for any dtype, the measure of the fast ones.
+
+Each operation slides a window of `kh` by `kw` taps over a padded image. Instead of visiting the windows one
+by one, every function here visits the *taps*: tap `(i, j)` of all windows together is one strided slice of
+the padded image, `padded[:, i::sh, j::sw]`. A forward pass reads these slices; the matching backward pass
+adds to the very same slices, so that where windows overlap the gradients accumulate.
+
+Images are `(N, H, W, C)`, convolution weights `(kh, kw, Cin / groups, Cout)`; `size` and `stride` are pairs
+`(rows, columns)`, `padding` is `((top, bottom), (left, right))`. Results have the dtype of the first
+argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+Pair = tuple[int, int]
+Sides = tuple[Pair, Pair]
+
+NO_PADDING: Sides = ((0, 0), (0, 0))
+
+
+def conv2d_forward(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None = None,
+    stride: Pair = (1, 1),
+    padding: Sides = NO_PADDING,
+    groups: int = 1,
+) -> np.ndarray:
+    """Cross-correlate `x` with `weight` under zero padding: y = bias + Σ over taps of slice @ weight[i, j].
+
+    Windows that do not fit at the far edges are left out: Ho = (H + top + bottom - kh) // stride + 1.
+    """
+    kh, kw, _, cout = weight.shape
+    out_hw = tuple(
+        (length + sum(sides) - k) // s + 1
+        for length, sides, k, s in zip(x.shape[1:3], padding, (kh, kw), stride, strict=True)
+    )
+    padded = _pad(x, (kh, kw), stride, padding, out_hw)
+    y = np.zeros((len(x), *out_hw, cout), x.dtype)
+    for i, j, where in _taps((kh, kw), stride, out_hw):
+        for cin, out in _groups(x.shape[3], cout, groups):
+            y[..., out] += padded[where][..., cin] @ weight[i, j, :, out]
+    if bias is not None:
+        y += bias
+    return y
+
+
+def conv2d_backward_input(
+    dy: np.ndarray,
+    weight: np.ndarray,
+    input_shape: tuple[int, ...],
+    stride: Pair = (1, 1),
+    padding: Sides = NO_PADDING,
+    groups: int = 1,
+) -> np.ndarray:
+    """Return the gradient of the input: each tap's slice receives dy @ weight[i, j] transposed."""
+    kh, kw, _, cout = weight.shape
+    out_hw = dy.shape[1:3]
+    padded = np.zeros(_padded_shape(input_shape, (kh, kw), stride, padding, out_hw), dy.dtype)
+    for i, j, where in _taps((kh, kw), stride, out_hw):
+        for cin, out in _groups(input_shape[3], cout, groups):
+            padded[where][..., cin] += dy[..., out] @ weight[i, j, :, out].T
+    return _crop(padded, input_shape, padding)
+
+
+def conv2d_backward_weights(
+    dy: np.ndarray,
+    x: np.ndarray,
+    weight_shape: tuple[int, int, int, int],
+    stride: Pair = (1, 1),
+    padding: Sides = NO_PADDING,
+    groups: int = 1,
+) -> np.ndarray:
+    """Return the gradient of the weights: dweight[i, j] = sliceᵀ @ dy, summed over images and places."""
+    kh, kw, _, cout = weight_shape
+    out_hw = dy.shape[1:3]
+    padded = _pad(x, (kh, kw), stride, padding, out_hw)
+    dweight = np.zeros(weight_shape, dy.dtype)
+    for i, j, where in _taps((kh, kw), stride, out_hw):
+        for cin, out in _groups(x.shape[3], cout, groups):
+            dweight[i, j, :, out] = np.tensordot(padded[where][..., cin], dy[..., out], axes=((0, 1, 2),) * 2)
+    return dweight
+
+
+def max_pool_forward(
+    x: np.ndarray, size: Pair, stride: Pair, padding: Sides, out_hw: Pair
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each window's maximum and its tap's number, i * kw + j; the first of equal maxima wins.
+
+    The padding is -inf, so that it is never chosen over a number. A NaN in the window is its maximum.
+    """
+    padded = _pad(x, size, stride, padding, out_hw, fill=-np.inf)
+    windows = np.stack([padded[where] for _, _, where in _taps(size, stride, out_hw)])
+    argmax = windows.argmax(axis=0)
+    return np.take_along_axis(windows, argmax[None], axis=0)[0], argmax
+
+
+def max_pool_backward(
+    dy: np.ndarray, argmax: np.ndarray, input_shape: tuple[int, ...], size: Pair, stride: Pair, padding: Sides
+) -> np.ndarray:
+    """Return the gradient of the input: dy goes to the tap that won, and adds up where windows overlap."""
+    out_hw = dy.shape[1:3]
+    padded = np.zeros(_padded_shape(input_shape, size, stride, padding, out_hw), dy.dtype)
+    for i, j, where in _taps(size, stride, out_hw):
+        padded[where] += np.where(argmax == i * size[1] + j, dy, 0)
+    return _crop(padded, input_shape, padding)
+
+
+def avg_pool_forward(
+    x: np.ndarray, size: Pair, stride: Pair, padding: Sides, out_hw: Pair, count_include_pad: bool = False
+) -> np.ndarray:
+    """Return each window's sum, the padding being zeros, divided by `window_counts`."""
+    padded = _pad(x, size, stride, padding, out_hw)
+    y = np.zeros((len(x), *out_hw, x.shape[3]), x.dtype)
+    for _, _, where in _taps(size, stride, out_hw):
+        y += padded[where]
+    y /= window_counts(x.shape, size, stride, padding, out_hw, count_include_pad)
+    return y
+
+
+def avg_pool_backward(
+    dy: np.ndarray,
+    input_shape: tuple[int, ...],
+    size: Pair,
+    stride: Pair,
+    padding: Sides,
+    count_include_pad: bool = False,
+) -> np.ndarray:
+    """Return the gradient of the input: every tap of a window receives dy / count."""
+    out_hw = dy.shape[1:3]
+    counts = window_counts(input_shape, size, stride, padding, out_hw, count_include_pad)
+    share = dy / counts.astype(dy.dtype)
+    padded = np.zeros(_padded_shape(input_shape, size, stride, padding, out_hw), dy.dtype)
+    for _, _, where in _taps(size, stride, out_hw):
+        padded[where] += share
+    return _crop(padded, input_shape, padding)
+
+
+def window_counts(
+    input_shape: tuple[int, ...],
+    size: Pair,
+    stride: Pair,
+    padding: Sides,
+    out_hw: Pair,
+    count_include_pad: bool,
+) -> np.ndarray:
+    """Return by how many places each window's sum is divided, int (Ho, Wo, 1).
+
+    Only places inside the image count, or inside the image and its padding with `count_include_pad`. What a
+    last window of the ceil mode hangs over beyond both never counts: PyTorch's rule.
+    """
+    counts = []
+    for axis in (0, 1):
+        length, (before, after) = input_shape[1 + axis], padding[axis]
+        first, end = (-before, length + after) if count_include_pad else (0, length)
+        start = np.arange(out_hw[axis]) * stride[axis] - before
+        counts.append(np.minimum(start + size[axis], end) - np.maximum(start, first))
+    return np.multiply.outer(*counts)[..., None]
+
+
+def _taps(size: Pair, stride: Pair, out_hw: Pair) -> Iterator[tuple[int, int, tuple[slice, ...]]]:
+    """Yield each tap (i, j) with the slices of the padded image that it sees in all windows together."""
+    for i, j in np.ndindex(size):
+        rows = slice(i, i + stride[0] * (out_hw[0] - 1) + 1, stride[0])
+        columns = slice(j, j + stride[1] * (out_hw[1] - 1) + 1, stride[1])
+        yield i, j, (slice(None), rows, columns)
+
+
+def _groups(cin: int, cout: int, groups: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the input channels and the output channels of each group."""
+    cin, cout = cin // groups, cout // groups
+    for g in range(groups):
+        yield slice(g * cin, (g + 1) * cin), slice(g * cout, (g + 1) * cout)
+
+
+def _overhang(input_shape: tuple[int, ...], size: Pair, stride: Pair, padding: Sides, out_hw: Pair) -> Pair:
+    """Return by how much the last windows reach over the padded image's far edges (in ceil mode)."""
+    return tuple(
+        max(0, (out_hw[axis] - 1) * stride[axis] + size[axis] - input_shape[1 + axis] - sum(padding[axis]))
+        for axis in (0, 1)
+    )
+
+
+def _pad(
+    x: np.ndarray, size: Pair, stride: Pair, padding: Sides, out_hw: Pair, fill: float = 0
+) -> np.ndarray:
+    (top, bottom), (left, right) = padding
+    below, beside = _overhang(x.shape, size, stride, padding, out_hw)
+    widths = ((0, 0), (top, bottom + below), (left, right + beside), (0, 0))
+    return np.pad(x, widths, constant_values=fill)
+
+
+def _padded_shape(
+    shape: tuple[int, ...], size: Pair, stride: Pair, padding: Sides, out_hw: Pair
+) -> tuple[int, ...]:
+    n, h, w, c = shape
+    below, beside = _overhang(shape, size, stride, padding, out_hw)
+    return n, h + sum(padding[0]) + below, w + sum(padding[1]) + beside, c
+
+
+def _crop(padded: np.ndarray, shape: tuple[int, ...], padding: Sides) -> np.ndarray:
+    (top, _), (left, _) = padding
+    return padded[:, top : top + shape[1], left : left + shape[2]]

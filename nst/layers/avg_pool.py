@@ -1,0 +1,74 @@
+"""Average pooling."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nst import kernels
+from nst.layers.base import Layer
+from nst.layers.window import Pair, Sides, half_window, pair, sides, window_count
+
+
+class AvgPool2d(Layer):
+    """The mean of each window, channel by channel.
+
+    With `X` the input padded by zeros, `s` the stride, and `m` the number of places that count::
+
+        y[n, a, b, c] = 1 / m[a, b] Σ_{i, j} X[n, a s + i, b s + j, c]
+
+    `x` is (N, H, W, C), `y` is (N, Ho, Wo, C); `window_count` gives Ho and Wo in floor and in ceil mode.
+    Inside the image m = kh kw. At a border m counts the window's places inside the image; with
+    `count_include_pad` also those inside the padding. The part of a last window that hangs over both (ceil
+    mode) never counts. So without `count_include_pad` a constant image stays constant up to its borders.
+
+    Backward. The map is linear: every place of a window enters y with the factor 1 / m, whatever it holds.
+    The chain rule sums over the windows that cover a pixel::
+
+        dX[n, u, v, c] = Σ_{a, b : (u, v) in window (a, b)} dy[n, a, b, c] / m[a, b]
+
+    and dx is dX without its padding. Overlapping windows add up. The divisor is that of the *forward* pass,
+    window by window: kh kw everywhere would be wrong at each clipped window.
+
+    `saved` is the input's shape: the gradient does not depend on the input's values.
+
+    Parameters
+    ----------
+    size, stride : int or (rows, columns)
+        The stride is the size by default: windows side by side.
+    padding : int, (rows, columns) or ((top, bottom), (left, right))
+        At most half the window, else NstError.
+    ceil_mode : bool
+        Let the last window hang over the far edge (Caffe's way) rather than leave that edge out.
+    count_include_pad : bool
+        Whether the zeros of the padding count as places.
+    """
+
+    def __init__(
+        self,
+        size: int | Pair = 2,
+        stride: int | Pair | None = None,
+        padding: int | Pair | Sides = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = False,
+    ) -> None:
+        self.size = pair(size)
+        self.stride = self.size if stride is None else pair(stride)
+        self.padding = half_window(sides(padding), self.size)
+        self.ceil_mode = ceil_mode
+        self.count_include_pad = count_include_pad
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return (N, Ho, Wo, C)."""
+        out_hw = window_count(shape, self.size, self.stride, self.padding, ceil_mode=self.ceil_mode)
+        return (shape[0], *out_hw, shape[3])
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
+        """Return y (N, Ho, Wo, C), and the input's shape."""
+        out_hw = self.output_shape(x.shape)[1:3]
+        kernel = kernels.select(x.dtype).avg_pool_forward
+        return kernel(x, self.size, self.stride, self.padding, out_hw, self.count_include_pad), x.shape
+
+    def backward(self, dy: np.ndarray, saved: tuple[int, ...]) -> np.ndarray:
+        """Return dx (N, H, W, C)."""
+        kernel = kernels.select(dy.dtype).avg_pool_backward
+        return kernel(dy, saved, self.size, self.stride, self.padding, self.count_include_pad)

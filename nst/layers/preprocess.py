@@ -1,0 +1,61 @@
+"""From pixels to what a network was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nst.layers.base import Layer
+
+_ORDERS = {"RGB": slice(None), "BGR": slice(None, None, -1)}
+
+
+class Preprocess(Layer):
+    """Turn RGB pixels, 0 to 255, into the numbers that a network expects: its first layer.
+
+    With `order` the position in RGB of each of the network's channels, (0, 1, 2) or, for BGR, (2, 1, 0)::
+
+        y[..., c] = (x[..., order[c]] - mean[c]) scale[c]
+
+    `mean` and `scale` are in the order of the *network's* channels. Keras' and Caffe's VGG take BGR, the mean
+    (103.939, 116.779, 123.68) and the scale 1; torchvision's take RGB, the mean 255 (0.485, 0.456, 0.406) and
+    the scale 1 / (255 (0.229, 0.224, 0.225)).
+
+    Backward. The mean is a constant and drops out; what remains is a permutation times a diagonal::
+
+        dx[..., order[c]] = dy[..., c] scale[c]
+
+    Reversing three channels undoes itself, so the same slicing reads both ways. That the mean drops out does
+    not make it harmless: it moves every activation, and a swapped order still gives a plausible picture.
+    `saved` is None.
+
+    Parameters
+    ----------
+    mean : three numbers
+    scale : one number or three
+    channel_order : {"RGB", "BGR"}
+    """
+
+    def __init__(
+        self, mean: Sequence[float], scale: float | Sequence[float] = 1.0, channel_order: str = "RGB"
+    ) -> None:
+        if channel_order not in _ORDERS:
+            raise ValueError(f"channel order {channel_order!r} is neither RGB nor BGR")
+        # Kept in float64 and rounded at use, so that they do not depend on what the layer was cast to before.
+        self.mean = np.array(mean, np.float64)
+        self.scale = np.array(np.broadcast_to(scale, 3), np.float64)
+        if self.mean.shape != (3,):
+            raise ValueError(f"the mean has three channels, not the shape {self.mean.shape}")
+        self.channel_order = channel_order
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, None]:
+        """Return y (N, H, W, 3), and nothing. `x` must be of a floating dtype: integers would wrap around."""
+        if x.shape[-1] != 3 or not np.issubdtype(x.dtype, np.inexact):
+            raise ValueError(f"expected floating-point RGB (N, H, W, 3), not {x.dtype} {x.shape}")
+        centred = x[..., _ORDERS[self.channel_order]] - self.mean.astype(x.dtype)
+        return centred * self.scale.astype(x.dtype), None
+
+    def backward(self, dy: np.ndarray, saved: None) -> np.ndarray:
+        """Return dx (N, H, W, 3), of RGB."""
+        return (dy * self.scale.astype(dy.dtype))[..., _ORDERS[self.channel_order]]
