@@ -1,0 +1,97 @@
+"""The terms that an objective is a sum of: a loss, the place where it is taken, and its weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from nst.losses.content import content_loss
+from nst.losses.gram import gram_loss
+from nst.losses.range_penalty import range_penalty
+from nst.losses.total_variation import total_variation
+
+
+class Term(Protocol):
+    """What the engine asks of a term.
+
+    `tap` names the layer whose output the term takes, None meaning the pixels themselves; `label` names the
+    term in progress lines and reports. Called with the tap's features, a term returns its weighted value and
+    its weighted gradient in the dtype of the features, which it does not change.
+    """
+
+    tap: str | None
+    weight: float
+
+    @property
+    def label(self) -> str: ...
+
+    def __call__(self, features: np.ndarray) -> tuple[float, np.ndarray]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """`weight` times `content_loss` of the features at `tap` against `target`."""
+
+    tap: str
+    target: np.ndarray
+    weight: float = 1.0
+
+    @property
+    def label(self) -> str:
+        return f"content {self.tap}"
+
+    def __call__(self, features: np.ndarray) -> tuple[float, np.ndarray]:
+        return _weighted(self.weight, content_loss(features, self.target))
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """`weight` times `gram_loss` of the features at `tap` against `target_gram`.
+
+    For several styles, `target_gram` is what `blend_grams` makes of theirs.
+    """
+
+    tap: str
+    target_gram: np.ndarray
+    weight: float = 1.0
+
+    @property
+    def label(self) -> str:
+        return f"style {self.tap}"
+
+    def __call__(self, features: np.ndarray) -> tuple[float, np.ndarray]:
+        return _weighted(self.weight, gram_loss(features, self.target_gram))
+
+
+@dataclass(frozen=True)
+class TotalVariation:
+    """`weight` times `total_variation` of the pixels."""
+
+    weight: float = 1.0
+    tap: None = None
+    label: str = "tv"
+
+    def __call__(self, features: np.ndarray) -> tuple[float, np.ndarray]:
+        return _weighted(self.weight, total_variation(features))
+
+
+@dataclass(frozen=True)
+class Range:
+    """`weight` times `range_penalty` of the pixels beyond `low` and `high`."""
+
+    weight: float = 1.0
+    low: float = 0.0
+    high: float = 255.0
+    tap: None = None
+    label: str = "range"
+
+    def __call__(self, features: np.ndarray) -> tuple[float, np.ndarray]:
+        return _weighted(self.weight, range_penalty(features, self.low, self.high))
+
+
+def _weighted(weight: float, loss: tuple[float, np.ndarray]) -> tuple[float, np.ndarray]:
+    value, gradient = loss
+    gradient *= weight  # the loss made it for this call alone
+    return weight * value, gradient
