@@ -54,4 +54,4 @@ class Dropout(Layer):
         return dy if saved is None else self._masked(dy, saved)
 
     def _masked(self, x: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return np.where(mask, x * (1 / (1 - self.rate)), x.dtype.type(0))
+        return x * mask / (1 - self.rate)

@@ -58,4 +58,5 @@ class Preprocess(Layer):
 
     def backward(self, dy: np.ndarray, saved: None) -> np.ndarray:
         """Return dx (N, H, W, 3), of RGB."""
-        return (dy * self.scale.astype(dy.dtype))[..., _ORDERS[self.channel_order]]
+        order = _ORDERS[self.channel_order]
+        return dy[..., order] * self.scale.astype(dy.dtype)[order]

@@ -18,9 +18,10 @@ class ReLU(Layer):
     `saved` is therefore one bit of information per number, the mask `x > 0`, kept as bool: neither `x` nor
     `y` needs to stay alive.
 
-    A NaN in `x` is a NaN in `y`, so that a mistake upstream shows. In the backward pass the mask *selects*
-    rather than multiplies: where the unit is off the result is 0 whatever `dy` holds, while `dy * mask` would
-    turn an infinite `dy` into inf * 0 = NaN. Where the unit is on, an infinity or a NaN in `dy` passes.
+    A NaN in `x` is a NaN in `y` (`x * (x > 0)` would also make one of -inf), so that a mistake upstream shows
+    and nothing else does. Backward multiplies by the mask, which for finite `dy` is the selection above; an
+    infinity or a NaN in `dy` passes where the unit is on and is NaN where it is off: a gradient that has
+    overflowed is not quietly lost either.
     """
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -29,4 +30,4 @@ class ReLU(Layer):
 
     def backward(self, dy: np.ndarray, saved: np.ndarray) -> np.ndarray:
         """Return dy where the unit was on, 0 elsewhere."""
-        return np.where(saved, dy, dy.dtype.type(0))
+        return dy * saved
