@@ -93,5 +93,5 @@ class Objective:
         return Objective(self.network, [term for term in self.terms if term.label == label])
 
     def astype(self, dtype: np.dtype | type) -> Objective:
-        """Return the same objective with network and targets in another dtype, for a check in float64."""
-        return Objective(self.network.astype(dtype), [term.astype(dtype) for term in self.terms])
+        """Return the same objective with its network in another dtype; targets are constants and stay as they are."""
+        return Objective(self.network.astype(dtype), self.terms)

@@ -1,0 +1,186 @@
+"""The arguments of `python -m nst.run`, and the types that check them."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+
+from nst.cli import Parser
+from nst.errors import NstError, nearest
+from nst.images import MAX_PIXELS
+
+# What a resumed run may change: none of it has an influence on the iterations.
+FREE = ("iterations", "output", "print_every", "save_every", "quiet", "debug", "resume", "max_pixels")
+
+
+def number(low: float = -math.inf, high: float = math.inf, above: bool = False) -> Callable[[str], float]:
+    """Return a type for argparse: a finite number of at least `low` (more than `low` with `above`)."""
+
+    def convert(text: str) -> float:
+        value = float(text)
+        if not math.isfinite(value) or not low <= value <= high or (above and value == low):
+            raise argparse.ArgumentTypeError(f"{text} is not a number {'above' if above else 'from'} {low:g}")
+        return value
+
+    convert.__name__ = "number"
+    return convert
+
+
+def whole(low: int, high: int = 2**31) -> Callable[[str], int]:
+    """Return a type for argparse: a whole number from `low` to `high`."""
+
+    def convert(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number from {low} to {high}")
+        return value
+
+    convert.__name__ = "whole number"
+    return convert
+
+
+def layers(text: str) -> dict[str, float]:
+    """Parse `relu1_1,relu2_1:0.5` into taps and weights; a weight is 1 where none is given.
+
+    >>> layers("relu1_1,relu2_1:0.5")
+    {'relu1_1': 1.0, 'relu2_1': 0.5}
+    """
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, weight = part.strip().partition(":")
+        if not name or name in found:
+            raise argparse.ArgumentTypeError(f"{text!r}: a layer is empty or named twice")
+        found[name] = number(0)(weight) if weight else 1.0
+    return found
+
+
+def shares(text: str) -> list[float]:
+    """Parse `0.7,0.3`: numbers of which at least one is above zero."""
+    values = [number(0)(part) for part in text.split(",")]
+    if not any(values):
+        raise argparse.ArgumentTypeError(f"{text!r}: all weights are zero")
+    return values
+
+
+def parser() -> Parser:
+    """Return the parser of `python -m nst.run`."""
+    it = Parser(
+        prog="python -m nst.run",
+        description="Paint a photograph in the style of a painting. Without pictures: two of our own.",
+    )
+    it.add_argument("pictures", nargs="*", metavar="PICTURE", help="the content, then one or more styles")
+    it.add_argument("-o", "--output", default="out.png", help=".png, .jpg, .webp or .tiff; reports go beside it")
+    _add_objective(it.add_argument_group("what is wanted"))
+    _add_pictures(it.add_argument_group("pictures"))
+    _add_network(it.add_argument_group("network"))
+    _add_optimiser(it.add_argument_group("optimiser"))
+    _add_work(it.add_argument_group("work"))
+    return it
+
+
+def _add_objective(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--content-weight", type=number(0), default=5.0, help="weight of the content loss")
+    add("--style-weight", type=number(0), default=100.0, help="weight of the style loss")
+    add("--tv-weight", type=number(0), default=10.0, help="weight of total variation a pixel: smoothness")
+    add("--range-weight", type=number(0), default=1000.0, help="weight of the penalty on colours outside 0..255")
+    add("--content-layers", type=layers, metavar="NAME[:W],...", help="default: relu4_2, or what the network has")
+    add("--style-layers", type=layers, metavar="NAME[:W],...", help="default: relu1_1, relu2_1 ... relu5_1")
+    add("--style-blend", type=shares, metavar="W,...", help="one weight for each style; equal by default")
+
+
+def _add_pictures(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--size", type=whole(16, 100_000), default=512, help="longest side of the result, in pixels")
+    add("--style-scale", type=number(0, 100, above=True), default=1.0, help="longest side of the styles / --size")
+    add("--init", default="content", metavar="content|random|style|PATH", help="where to start")
+    add("--original-colors", choices=("no", "after", "before"), default="no",
+        help="keep the content's colours: after, its hues on the result; before, the style recoloured")  # fmt: skip
+    add("--alpha", choices=("white", "keep"), default="white", help="transparent content: put on white, or kept")
+    add("--max-pixels", type=whole(1), default=MAX_PIXELS, help="refuse larger pictures")
+
+
+def _add_network(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--network", choices=("vgg19", "vgg16", "random"), help="default: vgg19 if its weights are found, else random")
+    add("--weights", metavar="FILE", help="any format that nst.weights reads; else $NST_WEIGHTS, then the cache")
+    add("--pooling", choices=("max", "avg"), default="max")
+    add("--padding", choices=("zero", "reflect", "replicate"), default="zero", help="what convolutions see outside")
+
+
+def _add_optimiser(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--iterations", type=whole(1), default=300)
+    add("--optimizer", choices=("lbfgs", "adam"), default="lbfgs")
+    add("--history", type=whole(1, 1000), default=10, help="L-BFGS: pairs remembered")
+    add("--learning-rate", type=number(0, above=True), default=10.0, help="Adam: in units of 0..255")
+    add("--seed", type=whole(0, 2**63 - 1), default=0)
+
+
+def _add_work(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--print-every", type=whole(1), metavar="N", help="iterations between two lines; default: some 20 lines")
+    add("--save-every", type=whole(1), default=50, metavar="N", help="iterations between two checkpoints")
+    add("--resume", nargs="?", const="", metavar="CHECKPOINT", help="go on from a checkpoint (default: the output's)")
+    add("--dry-run", action="store_true", help="say what would be done, and stop")
+    add("--check-gradients", action="store_true", help="prove the gradient of this very objective, and stop")
+    add("--quiet", action="store_true", help="print errors only")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse and cross-check the arguments.
+
+    Raises
+    ------
+    NstError
+        For anything that is wrong with them.
+    """
+    options = parser().parse_args(list(argv))
+    if len(options.pictures) == 1 and options.resume is None:
+        raise NstError("a style picture is missing: give the content, then one or more styles")
+    styles = max(1, len(options.pictures) - 1)
+    if options.style_blend and len(options.style_blend) != styles:
+        raise NstError(f"--style-blend has {len(options.style_blend)} weights for {styles} styles")
+    if not options.content_weight and not options.style_weight:
+        raise NstError("--content-weight and --style-weight are both zero: there is nothing to paint")
+    return options
+
+
+def resumed(argv: Sequence[str], saved: object) -> argparse.Namespace:
+    """Return the options of a run that goes on: those of the checkpoint, with what `argv` may change.
+
+    Raises
+    ------
+    NstError
+        When `argv` asks for something else than the checkpoint was made with.
+    """
+    if not isinstance(saved, list) or not all(isinstance(token, str) for token in saved):
+        raise NstError("the checkpoint does not say what its run was asked for")
+    before, now = parse(saved), parse(argv)
+    if not now.pictures:
+        now = parse([*saved, *argv])
+    for key, value in vars(before).items():
+        if key not in FREE and getattr(now, key) != value:
+            flag = "the pictures" if key == "pictures" else "--" + key.replace("_", "-")
+            raise NstError(f"{flag}: the checkpoint was made with {value}; leave it out, or start anew without --resume")
+    return now
+
+
+def choose_layers(asked: dict[str, float] | None, default: Sequence[str], network, kind: str) -> dict[str, float]:
+    """Return taps under the network's own names; the default is cut to the layers that exist.
+
+    Raises
+    ------
+    NstError
+        When a layer that was asked for does not exist.
+    """
+    if asked is None:
+        return {name: 1.0 for name in default if name in network.nodes}
+    found: dict[str, float] = {}
+    for name, weight in asked.items():
+        own = network.resolve(name)
+        if own in found:
+            raise NstError(f"--{kind}-layers names {own} twice{nearest(name, [own])}")
+        found[own] = weight
+    return found

@@ -1,0 +1,107 @@
+"""What a run reads: the weights of its network and its pictures."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from nst import formats
+from nst.errors import NstError
+from nst.formats.known import find_weights
+from nst.images import Picture, load, match_colours, resize, resize_to
+from nst.images.bundled import landscape_path, strokes_path
+from nst.networks import Network, Weights, random_weights, vgg
+
+CONTENT_LAYERS = ("relu4_2", "relu3_2")  # the first that exists
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")  # all that exist
+
+
+@dataclass
+class Sources:
+    """The pictures of a run at their working sizes, (1, H, W, 3) float32 RGB in 0..255, and where they came from.
+
+    Attributes
+    ----------
+    content, start : ndarray
+    styles : list of ndarray
+    alpha : ndarray of shape (H, W) or None
+        The content's opacity, when it is to be kept.
+    hashes : dict of str to str
+        SHA-256 of each file, by role.
+    notes : list of str
+        What a user might want to know.
+    """
+
+    content: np.ndarray
+    styles: list[np.ndarray]
+    start: np.ndarray
+    alpha: np.ndarray | None
+    hashes: dict[str, str]
+    notes: list[str] = field(default_factory=list)
+
+
+def read_weights(options: argparse.Namespace) -> tuple[Weights, str]:
+    """Return the weights of the network that is asked for and a line that says which they are.
+
+    Without `--network` and `--weights` this is VGG-19 where its weights are found, else the small random network.
+    """
+    if options.network == "random":
+        if options.weights:
+            raise NstError("--weights: the random network has none; leave out one of --network and --weights")
+        return random_weights(), "network: random filters"
+    wanted = options.network or "vgg19"
+    found = Path(options.weights) if options.weights else find_weights(wanted)
+    if found is not None:
+        weights = formats.read(found, options.network)
+        return weights, f"network: {weights.network} from {found}"
+    get = f"`python -m nst.weights get {wanted}`"
+    if options.network:
+        raise NstError(f"no weights of {wanted} are here; {get} fetches them, or name a file with --weights")
+    return random_weights(), f"network: small random filters, a stand-in; {get} brings VGG-19, which paints far better"
+
+
+def build_network(options: argparse.Namespace, weights: Weights) -> Network:
+    """Return the frozen network with the pooling and padding of the options."""
+    return vgg(weights, options.pooling, options.padding)
+
+
+def read_pictures(options: argparse.Namespace, rng: np.random.Generator) -> Sources:
+    """Load content, styles and start, and bring each to its size."""
+    paths = options.pictures or [str(landscape_path()), str(strokes_path())]
+    content = load(paths[0], max_pixels=options.max_pixels, alpha=options.alpha)
+    styles = [load(path, max_pixels=options.max_pixels) for path in paths[1:]]
+    hashes = {"content": content.sha256}
+    hashes.update({f"style {number}": style.sha256 for number, style in enumerate(styles, 1)})
+    canvas = resize(content.pixels, options.size)
+    longest = max(1, round(options.size * options.style_scale))
+    sized = [resize(style.pixels, longest) for style in styles]
+    if options.original_colors == "before":
+        sized = [match_colours(style, canvas) for style in sized]
+    start = _start(options, canvas, styles, rng, hashes)
+    alpha = None if content.alpha is None else resize_to(content.alpha, canvas.shape[:2])
+    notes = [f"{picture.source}: {note}" for picture in (content, *styles) for note in picture.notes]
+    batch = [np.ascontiguousarray(picture[None], np.float32) for picture in (canvas, *sized, start)]
+    return Sources(batch[0], batch[1:-1], batch[-1], alpha, hashes, notes)
+
+
+def _start(
+    options: argparse.Namespace,
+    canvas: np.ndarray,
+    styles: list[Picture],
+    rng: np.random.Generator,
+    hashes: dict[str, str],
+) -> np.ndarray:
+    if options.init == "content":
+        return canvas.copy()
+    if options.init == "random":  # white noise about mid-grey, inside the range
+        return np.clip(128 + 32 * rng.standard_normal(canvas.shape, np.float32), 0, 255)
+    if options.init == "style":
+        return resize_to(styles[0].pixels, canvas.shape[:2])
+    picture = load(options.init, max_pixels=options.max_pixels)
+    hashes["init"] = picture.sha256
+    return resize_to(picture.pixels, canvas.shape[:2])
+
+
