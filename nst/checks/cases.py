@@ -1,0 +1,289 @@
+"""The table of cases: every layer with the settings in which it has been seen to go wrong.
+
+A new layer joins here, and from the table it gets the gradient check, the mistakes of `nst.checks.mutations`,
+and all of `tests/layers/test_table.py`.
+"""
+
+from __future__ import annotations
+
+import copy
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nst.checks.layer_check import LayerReport, check_layer
+from nst.checks.ties import check_ties
+from nst.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Concat,
+    Conv2d,
+    Dropout,
+    Flatten,
+    InstanceNorm,
+    Linear,
+    LRNAcross,
+    LRNWithin,
+    MaxPool2d,
+    Pad2d,
+    Preprocess,
+    ReLU,
+    Softmax,
+    UpsampleNearest,
+)
+
+Random = np.random.Generator
+Built = tuple[Any, Any]
+"""A layer, and an input (a list of inputs for a layer with several)."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer in one setting on one small input.
+
+    Attributes
+    ----------
+    layer : str
+        The class.
+    what : str
+        The setting, unique among the layer's.
+    make : callable
+        `make(rng)` returns the layer and its input, in float64.
+    training : bool or None
+        Passed to `forward` unless None.
+    linear : bool
+        Whether the output is linear in the input, up to a constant: then `backward` is its transpose.
+    check : callable
+        How its derivative is judged; not by differences where there are none to take.
+    """
+
+    layer: str
+    what: str
+    make: Callable[[Random], Built]
+    training: bool | None = None
+    linear: bool = False
+    check: Callable[..., LayerReport] = check_layer
+
+    def __str__(self) -> str:
+        return f"{self.layer}: {self.what}"
+
+    def build(self, seed: int = 0) -> Built:
+        """Return the layer and its input, the same ones for the same seed."""
+        rng = np.random.default_rng([seed, zlib.crc32(str(self).encode())])
+        return copy.deepcopy(self.make(rng))
+
+    def report(self, layer: Any, x: Any, seed: int = 0) -> LayerReport:
+        """Check `layer`, which `build` returned or a mutation has spoilt, at `x`."""
+        return self.check(layer, x, training=self.training, seed=seed)
+
+
+def apart(rng: Random, *shape: int) -> np.ndarray:
+    """Return n values in -1..1, shuffled, of random sign, each at least 1/n from every other and from 0.
+
+    Normal deviates come too close to each other for a max pool and too close to 0 for a ReLU: differences
+    would then be taken across a kink.
+    """
+    n = int(np.prod(shape))
+    return ((rng.permutation(n) + 1) / n * rng.choice([-1.0, 1.0], n)).reshape(shape)
+
+
+def _conv(
+    shape: tuple[int, ...], kernel: tuple[int, int], out: int, bias: bool = True, **options: Any
+) -> Any:
+    def make(rng: Random) -> Built:
+        weight = rng.standard_normal((*kernel, shape[3] // options.get("groups", 1), out))
+        return Conv2d(weight, rng.standard_normal(out) if bias else None, **options), apart(rng, *shape)
+
+    return make
+
+
+def _plain(layer: Any, *shape: int, scale: float = 1.0) -> Any:
+    return lambda rng: (layer, scale * apart(rng, *shape))
+
+
+def _batch_norm(*shape: int, **options: Any) -> Any:
+    def make(rng: Random) -> Built:
+        gamma, beta, mean = rng.standard_normal((3, shape[-1]))
+        layer = BatchNorm(gamma, beta, mean, rng.uniform(0.5, 2.0, shape[-1]), **options)
+        return layer, 3.0 + 2.0 * rng.standard_normal(shape)
+
+    return make
+
+
+def _instance_norm(*shape: int, affine: tuple[bool, bool] = (True, True), **options: Any) -> Any:
+    def make(rng: Random) -> Built:
+        gamma, beta = (rng.standard_normal(shape[-1]) if wanted else None for wanted in affine)
+        return InstanceNorm(gamma, beta, **options), 3.0 + 2.0 * rng.standard_normal(shape)
+
+    return make
+
+
+def _linear(rows: int, inputs: int, outputs: int, bias: bool = True) -> Any:
+    def make(rng: Random) -> Built:
+        layer = Linear(rng.standard_normal((inputs, outputs)), rng.standard_normal(outputs) if bias else None)
+        return layer, rng.standard_normal((rows, inputs))
+
+    return make
+
+
+def _dropout(rate: float, *shape: int) -> Any:
+    return lambda rng: (Dropout(rate, rng=np.random.default_rng(5)), rng.standard_normal(shape))
+
+
+def _concat(*channels: int) -> Any:
+    return lambda rng: (Concat(), [rng.standard_normal((2, 3, 4, c)) for c in channels])
+
+
+def _picture(layer: Any) -> Any:
+    return lambda rng: (layer, rng.uniform(0.0, 255.0, (2, 4, 5, 3)))
+
+
+def _cases(layer: type, settings: dict[str, Callable[[Random], Built]], **options: Any) -> list[Case]:
+    return [Case(layer.__name__, what, make, **options) for what, make in settings.items()]
+
+
+CAFFE_MEAN = (103.939, 116.779, 123.68)
+
+CASES = [
+    *_cases(
+        Conv2d,
+        {
+            "3x3, zero padding": _conv((2, 5, 6, 3), (3, 3), 4, padding=1),
+            "no padding, no bias": _conv((2, 5, 6, 3), (3, 3), 2, bias=False),
+            "1x1": _conv((2, 4, 5, 3), (1, 1), 4),
+            "1x1, stride 2 skips pixels": _conv((2, 5, 6, 3), (1, 1), 3, stride=2),
+            "stride 2 leaves a row over": _conv((2, 6, 7, 2), (3, 3), 3, stride=2),
+            "stride 2, padding": _conv((2, 6, 7, 2), (3, 3), 3, stride=2, padding=1),
+            "2x3, uneven stride": _conv((2, 5, 7, 2), (2, 3), 3, stride=(1, 2), padding=(1, 0)),
+            "padding on two sides": _conv((2, 5, 6, 2), (3, 3), 3, padding=((0, 1), (2, 0))),
+            "stride above the kernel": _conv((1, 8, 9, 2), (2, 2), 2, stride=3),
+            "as large as the picture": _conv((2, 3, 4, 3), (3, 4), 2),
+            "groups": _conv((2, 4, 5, 4), (3, 3), 6, padding=1, groups=2),
+            "depthwise": _conv((2, 4, 5, 3), (3, 3), 3, padding=1, groups=3),
+            "reflection padding": _conv((1, 5, 6, 2), (3, 3), 3, padding=1, padding_mode="reflect"),
+            "reflection padding 2": _conv((1, 5, 6, 2), (5, 5), 2, padding=2, padding_mode="reflect"),
+            "replicate padding": _conv((1, 5, 6, 2), (3, 3), 3, padding=1, padding_mode="replicate"),
+        },
+        linear=True,
+    ),
+    *_cases(ReLU, {"4 axes": _plain(ReLU(), 2, 5, 6, 3), "2 axes": _plain(ReLU(), 3, 7)}),
+    *_cases(
+        MaxPool2d,
+        {
+            "2x2": _plain(MaxPool2d(), 2, 4, 6, 3),
+            "2x2, odd picture": _plain(MaxPool2d(), 2, 5, 7, 3),
+            "2x2, odd picture, ceil": _plain(MaxPool2d(ceil_mode=True), 2, 5, 7, 3),
+            "3x3, stride 2": _plain(MaxPool2d(3, 2), 2, 7, 5, 3),
+            "3x3, stride 1, padding": _plain(MaxPool2d(3, 1, 1), 2, 5, 6, 3),
+            "3x3, stride 2, padding, ceil": _plain(MaxPool2d(3, 2, 1, ceil_mode=True), 2, 6, 7, 2),
+            "2x3, uneven stride": _plain(MaxPool2d((2, 3), (1, 2)), 2, 4, 7, 3),
+        },
+    ),
+    Case("MaxPool2d", "ties", lambda rng: (MaxPool2d(3, 2), np.ones((1, 5, 7, 2))), check=check_ties),
+    *_cases(
+        AvgPool2d,
+        {
+            "2x2": _plain(AvgPool2d(), 2, 4, 6, 3),
+            "2x2, odd picture": _plain(AvgPool2d(), 2, 5, 7, 3),
+            "2x2, odd picture, ceil": _plain(AvgPool2d(ceil_mode=True), 2, 5, 7, 3),
+            "3x3, stride 2": _plain(AvgPool2d(3, 2), 2, 7, 5, 3),
+            "3x3, stride 1, padding": _plain(AvgPool2d(3, 1, 1), 2, 5, 6, 3),
+            "padding counted": _plain(AvgPool2d(3, 1, 1, count_include_pad=True), 2, 5, 6, 3),
+            "padding counted, ceil": _plain(
+                AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=True), 2, 6, 7, 2
+            ),
+            "2x3, uneven stride": _plain(AvgPool2d((2, 3), (1, 2)), 2, 4, 7, 3),
+        },
+        linear=True,
+    ),
+    *_cases(
+        BatchNorm,
+        {
+            "training": _batch_norm(3, 3, 4, 2),
+            "training, 2 axes": _batch_norm(6, 5),
+            "training, large eps": _batch_norm(3, 3, 4, 2, eps=0.5),
+        },
+        training=True,
+    ),
+    *_cases(
+        BatchNorm,
+        {"inference": _batch_norm(3, 3, 4, 2), "inference, 2 axes": _batch_norm(6, 5)},
+        training=False,
+        linear=True,
+    ),
+    *_cases(
+        InstanceNorm,
+        {
+            "scale and shift": _instance_norm(2, 4, 5, 3),
+            "plain": _instance_norm(2, 4, 5, 3, affine=(False, False)),
+            "scale alone": _instance_norm(2, 3, 3, 3, affine=(True, False)),
+            "large eps": _instance_norm(2, 4, 5, 3, eps=0.5),
+        },
+    ),
+    *_cases(
+        LRNAcross,
+        {
+            "size 5": _plain(LRNAcross(5, 0.5), 2, 2, 3, 7, scale=2.0),
+            "size 4, lopsided": _plain(LRNAcross(4, 0.5), 2, 2, 3, 7, scale=2.0),
+            "fewer channels than the window": _plain(LRNAcross(7, 0.5), 2, 3, 4, 3, scale=2.0),
+            "alpha not divided": _plain(LRNAcross(5, 0.3, 0.6, 2.0, divide=False), 2, 2, 3, 7, scale=2.0),
+            "values in the hundreds": _plain(LRNAcross(), 2, 2, 3, 7, scale=300.0),
+        },
+    ),
+    *_cases(
+        LRNWithin,
+        {
+            "size 3": _plain(LRNWithin(3, 0.5), 2, 5, 4, 2, scale=2.0),
+            "size 4, lopsided": _plain(LRNWithin(4, 0.5), 2, 6, 5, 2, scale=2.0),
+            "smaller picture than the window": _plain(LRNWithin(5, 0.5), 2, 3, 4, 2, scale=2.0),
+            "alpha not divided": _plain(LRNWithin(3, 0.3, 0.6, 2.0, divide=False), 2, 5, 4, 2, scale=2.0),
+            "values in the hundreds": _plain(LRNWithin(), 2, 5, 4, 2, scale=300.0),
+        },
+    ),
+    *_cases(
+        Linear, {"with bias": _linear(4, 5, 3), "without bias": _linear(3, 4, 6, bias=False)}, linear=True
+    ),
+    *_cases(Dropout, {"training": _dropout(0.4, 2, 3, 4, 3)}, training=True, linear=True),
+    *_cases(Dropout, {"inference": _dropout(0.4, 2, 3, 4, 3)}, training=False, linear=True),
+    *_cases(Flatten, {"4 axes": _plain(Flatten(), 2, 3, 4, 2)}, linear=True),
+    *_cases(
+        Softmax,
+        {
+            "2 axes": _plain(Softmax(), 4, 6, scale=3.0),
+            "4 axes": _plain(Softmax(), 2, 3, 2, 5, scale=3.0),
+        },
+    ),
+    *_cases(
+        UpsampleNearest,
+        {"2": _plain(UpsampleNearest(), 2, 3, 4, 2), "3": _plain(UpsampleNearest(3), 1, 2, 3, 2)},
+        linear=True,
+    ),
+    *_cases(
+        Pad2d,
+        {
+            "reflect": _plain(Pad2d(2), 2, 4, 5, 2),
+            "reflect, uneven": _plain(Pad2d(((0, 1), (3, 2))), 2, 4, 5, 2),
+            "replicate": _plain(Pad2d(2, "replicate"), 2, 4, 5, 2),
+            "zero": _plain(Pad2d(2, "zero"), 2, 4, 5, 2),
+        },
+        linear=True,
+    ),
+    *_cases(Concat, {"three branches": _concat(2, 3, 1), "one branch": _concat(2)}, linear=True),
+    *_cases(
+        Preprocess,
+        {
+            "BGR, as Caffe": _picture(Preprocess(CAFFE_MEAN, channel_order="BGR")),
+            "RGB, three scales": _picture(Preprocess((120.0, 110.0, 100.0), (0.02, 0.03, 0.04))),
+            "BGR, three scales": _picture(Preprocess(CAFFE_MEAN, (0.02, 0.03, 0.04), "BGR")),
+        },
+        linear=True,
+    ),
+]
+
+
+def find(layer: str, what: str) -> Case:
+    """Return the case of `layer` called `what`."""
+    return next(case for case in CASES if (case.layer, case.what) == (layer, what))

@@ -1,0 +1,90 @@
+"""The table of losses: functions that return a value and its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nst.checks.cases import Built, Case, Random
+from nst.checks.layer_check import LayerReport, check_function
+from nst.layers import softmax_cross_entropy
+from nst.losses import (
+    Content,
+    Range,
+    Style,
+    TotalVariation,
+    content_loss,
+    gram,
+    gram_loss,
+    range_penalty,
+    total_variation,
+)
+
+
+def check_loss(
+    loss: Callable[..., Any], x: np.ndarray, *, training: None = None, seed: int = 0
+) -> LayerReport:
+    """Check a loss as a case of the table: a value has one cotangent, 1, and every element is tried."""
+    return check_function(loss, x)
+
+
+def _case(name: str, what: str, make: Callable[[Random], Built]) -> Case:
+    return Case(name, what, make, check=check_loss)
+
+
+def _features(rng: Random) -> np.ndarray:
+    return rng.standard_normal((1, 4, 5, 3))
+
+
+def _class_numbers(rng: Random) -> Built:
+    labels = np.array([5, 0, 2, 2])
+    return lambda x: softmax_cross_entropy(x, labels), 3.0 * rng.standard_normal((4, 6))
+
+
+def _probabilities(rng: Random) -> Built:
+    labels = rng.dirichlet(np.ones(6), size=4)
+    return lambda x: softmax_cross_entropy(x, labels), 3.0 * rng.standard_normal((4, 6))
+
+
+def _content(rng: Random) -> Built:
+    target = _features(rng)
+    return lambda x: content_loss(x, target), _features(rng)
+
+
+def _gram(rng: Random) -> Built:
+    target = gram(_features(rng))
+    return lambda x: gram_loss(x, target), _features(rng)
+
+
+def _overshooting(rng: Random) -> np.ndarray:
+    """Return pixels below, within and above 0..255, none of them near the two kinks in the slope."""
+    low, inside, high = rng.uniform(-60, -5, 20), rng.uniform(5, 250, 60), rng.uniform(260, 320, 20)
+    return rng.permutation(np.concatenate([low, inside, high])).reshape(1, 4, 5, 5)
+
+
+LOSS_CASES = [
+    _case("softmax_cross_entropy", "class numbers", _class_numbers),
+    _case("softmax_cross_entropy", "probabilities", _probabilities),
+    _case("content_loss", "random target", _content),
+    _case("gram_loss", "random target", _gram),
+    _case(
+        "total_variation",
+        "one picture",
+        lambda rng: (total_variation, 100.0 * rng.standard_normal((1, 5, 6, 3))),
+    ),
+    _case(
+        "total_variation", "two pictures", lambda rng: (total_variation, rng.standard_normal((2, 4, 3, 3)))
+    ),
+    _case("range_penalty", "on both sides", lambda rng: (range_penalty, _overshooting(rng))),
+    _case(
+        "range_penalty",
+        "0.2 to 0.7",
+        lambda rng: (lambda x: range_penalty(x, 0.2, 0.7), np.linspace(-1.0, 2.0, 70)),
+    ),
+    _case("Content", "weight 7", lambda rng: (Content("relu1_1", _features(rng), 7.0), _features(rng))),
+    _case("Style", "weight 7", lambda rng: (Style("relu1_1", gram(_features(rng)), 7.0), _features(rng))),
+    _case("TotalVariation", "weight 7", lambda rng: (TotalVariation(7.0), _features(rng))),
+    _case("Range", "weight 7", lambda rng: (Range(7.0), _overshooting(rng))),
+]

@@ -1,0 +1,118 @@
+"""Small whole objectives: terms at several taps of networks, down to the gradient of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nst.checks.held import signature
+from nst.checks.objective_check import ObjectiveReport, check_objective
+from nst.engine.objective import Objective
+from nst.layers import (
+    AvgPool2d,
+    Concat,
+    Conv2d,
+    InstanceNorm,
+    Layer,
+    LRNAcross,
+    MaxPool2d,
+    Preprocess,
+    ReLU,
+    UpsampleNearest,
+)
+from nst.losses import Content, Range, Style, TotalVariation, gram
+from nst.networks import Network, Node
+
+MEAN = (103.939, 116.779, 123.68)
+
+
+@dataclass(frozen=True)
+class WholeCase:
+    """An objective with an image: `make(rng)` returns both."""
+
+    what: str
+    make: Callable[[np.random.Generator], tuple[Objective, np.ndarray]]
+
+    def report(
+        self, seed: int = 0, spoil: Callable[[Objective], object] = lambda objective: objective
+    ) -> ObjectiveReport:
+        """Check the objective, or what `spoil` makes of it, on the smooth piece around its image."""
+        objective, image = self.make(np.random.default_rng(seed))
+        return check_objective(
+            spoil(objective), image, seed=seed, signature=lambda point: signature(objective, point)
+        )
+
+
+def _image(rng: np.random.Generator, height: int = 12, width: int = 15) -> np.ndarray:
+    return rng.uniform(-20.0, 275.0, (1, height, width, 3))
+
+
+def _conv(rng: np.random.Generator, inputs: int, outputs: int, **options: object) -> Conv2d:
+    weight = rng.standard_normal((3, 3, inputs, outputs)) * np.sqrt(2 / (9 * inputs))
+    return Conv2d(weight, 0.1 * rng.standard_normal(outputs), padding=1, **options)
+
+
+def _vgg_nodes(rng: np.random.Generator, pool: Layer, padding_mode: str) -> list[Node]:
+    return [
+        Node("input", Preprocess(MEAN, 0.02, "BGR")),
+        Node("conv1_1", _conv(rng, 3, 4, padding_mode=padding_mode)),
+        Node("relu1_1", ReLU()),
+        Node("conv1_2", _conv(rng, 4, 5, padding_mode=padding_mode)),
+        Node("relu1_2", ReLU()),
+        Node("pool1", pool),
+        Node("conv2_1", _conv(rng, 5, 6, padding_mode=padding_mode)),
+        Node("relu2_1", ReLU()),
+    ]
+
+
+def _branched_nodes(rng: np.random.Generator) -> list[Node]:
+    return [
+        Node("input", Preprocess(MEAN, 0.02)),
+        Node("conv", _conv(rng, 3, 4)),
+        Node("relu", ReLU()),
+        Node("coarse", AvgPool2d(3, 3), ("relu",)),
+        Node("up", UpsampleNearest(3)),
+        Node("norm", InstanceNorm(rng.standard_normal(4), rng.standard_normal(4)), ("relu",)),
+        Node("join", Concat(), ("up", "norm", "relu")),
+        Node("lrn", LRNAcross(5, 0.5)),
+        Node("conv2", _conv(rng, 12, 5)),
+    ]
+
+
+def _style_transfer(
+    rng: np.random.Generator, nodes: list[Node], content: str, styles: list[str]
+) -> tuple[Objective, np.ndarray]:
+    """Return an objective of all kinds of terms; weights bring the terms to about the same size."""
+    network = Network(nodes).freeze()
+    picture, painting = _image(rng), _image(rng, 9, 12)
+    target = network.forward(picture, [content])[0][content]
+    painted = network.forward(painting, styles)[0]
+    terms = [
+        Content(content, target, 1.0),
+        *(Style(tap, gram(painted[tap]), 100.0) for tap in styles),
+        TotalVariation(1e-7),
+        Range(1e-2),
+    ]
+    return Objective(network, terms), _image(rng)
+
+
+WHOLE_CASES = [
+    WholeCase(
+        "VGG-like, max pooling",
+        lambda rng: _style_transfer(
+            rng, _vgg_nodes(rng, MaxPool2d(), "zero"), "relu2_1", ["relu1_1", "relu2_1"]
+        ),
+    ),
+    WholeCase(
+        "VGG-like, average pooling, reflection",
+        lambda rng: _style_transfer(
+            rng, _vgg_nodes(rng, AvgPool2d(), "reflect"), "relu1_2", ["conv1_1", "relu2_1"]
+        ),
+    ),
+    WholeCase(
+        "branches that join",
+        lambda rng: _style_transfer(rng, _branched_nodes(rng), "conv2", ["relu", "lrn"]),
+    ),
+]
