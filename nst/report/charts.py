@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from nst.report.colours import TOTAL
 from nst.report.curves import line_chart, stacked_bars
@@ -125,20 +125,14 @@ def rows_table(trace: Trace) -> str:
         lines.append(f"<tr>{''.join(f'<td>{text}</td>' for text in told)}</tr>")
     head = "".join(f'<th scope="col">{escaped(text)}</th>' for text in heads)
     return (
-        f'<details><summary>The numbers</summary><div class="scroll"><table class="rows"><thead><tr>{head}</tr>'
-        f"</thead><tbody>{''.join(lines)}</tbody></table></div></details>"
+        '<details><summary>The numbers</summary><div class="scroll"><table class="rows">'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div></details>"
     )
 
 
-def _panel(heading: str, note: str, *content: str) -> str:
-    inside = "\n".join(content)
-    return (
-        f'<section class="panel"><h3>{heading}</h3><p class="note">{escaped(note)}</p>\n{_scrolled(inside)}</section>'
-    )
-
-
-def _scrolled(inside: str) -> str:
-    return f'<div class="scroll">{inside}</div>'
+def _panel(heading: str, note: str, content: str, legend: str = "") -> str:
+    head = f'<h3>{heading}</h3><p class="note">{escaped(note)}</p>'
+    return f'<section class="panel">{head}\n<div class="scroll">{content}</div>{legend}</section>'
 
 
 def _legend(final: Mapping[str, str], colours: Mapping[str, str]) -> str:

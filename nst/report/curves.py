@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from nst.report.scales import Scale, fit, shown
 from nst.report.words import escaped, number, thinned
@@ -14,7 +15,7 @@ from nst.report.words import escaped, number, thinned
 _POINTS = 600  # of one curve: finer than the screen
 _BANDS = 150  # places on the horizontal axis that answer to the pointer
 _BARS = 48
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 68, 12, 12, 40
 
 
 def line_chart(
@@ -109,7 +110,7 @@ def _normalised(shares: Mapping[str, float]) -> dict[str, float]:
 
 
 def _path(points: Iterable[tuple[float | None, float | None]]) -> str:
-    """Return the path through `points`, lifted over gaps; a point alone becomes a dot (a line of no length)."""
+    """Return the path through `points`, cut at gaps; a point alone becomes a dot, a line of no length."""
     runs: list[list[str]] = [[]]
     for x, y in points:
         if x is None or y is None:
@@ -122,7 +123,7 @@ def _path(points: Iterable[tuple[float | None, float | None]]) -> str:
 def _vertical_axis(up: Scale, width: int, percent: bool = False) -> list[str]:
     drawn = []
     for tick in up.ticks(5 if percent else 6):
-        text = f"{100 * tick:.0f} %" if percent else number(tick, 3)
+        text = f"{100 * tick:.0f} %" if percent else number(tick, 3, longest=4)
         y = up(tick)
         drawn.append(f'<line class="rule" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         drawn.append(f'<text class="value" x="{_LEFT - 10}" y="{y + 4:.1f}">{text}</text>')
@@ -144,10 +145,10 @@ def _axis_name(width: int, height: int) -> str:
 def _bands(
     iterations: Sequence[int], curves: Mapping[str, Sequence[float]], across: Scale, height: int, unit: str
 ) -> list[str]:
-    """Return invisible upright bands, side by side, that tell all values at their iteration when hovered over."""
+    """Return invisible upright bands, side by side, that tell all values at an iteration on hovering."""
     chosen = thinned(len(iterations), _BANDS)
     places = [across(iterations[i]) for i in chosen]
-    edges = [(a + b) / 2 for a, b in zip(places, places[1:], strict=False)]
+    edges = [(a + b) / 2 for a, b in pairwise(places)]
     drawn = []
     for i, left, right in zip(chosen, [across.start, *edges], [*edges, across.end], strict=False):
         told = [f"{escaped(label)}: {number(curve[i])}{unit}" for label, curve in curves.items()]

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs nothing else, opens offline, and may be passed on as it is."""
+"""The report of a run: one HTML file that needs nothing else, opens offline, and may be passed on."""
 
 from __future__ import annotations
 
@@ -135,7 +135,9 @@ def _hero(result: Picture | None, inputs: Sequence[Picture]) -> str:
         return ""
     painted = _figure(result, _RESULT_SIDE, quality=92) if result else ""
     beside = "".join(_figure(picture, _INPUT_SIDE) for picture in inputs)
-    return f'<div class="hero">{painted}' + (f'<div class="inputs">{beside}</div>' if beside else "") + "</div>"
+    kind = "inputs many" if len(inputs) > 2 else "inputs"
+    beside = f'<div class="{kind}">{beside}</div>' if beside else ""
+    return f'<div class="hero">{painted}{beside}</div>'
 
 
 def _film(pictures: Sequence[Picture]) -> str:

@@ -21,9 +21,9 @@ _REMEMBERED = 21  # durations that the running median looks at: one slow save am
 class Progress:
     """Show how far an optimisation is, what its loss is made of, and how long it will take.
 
-    On a terminal one line is rewritten in place and cut to the width, the least important words last. Elsewhere
-    a plain line is written every `every` iterations, for the first, and for the last. A stream that breaks
-    silences the progress and never the run.
+    On a terminal one line is rewritten in place and cut to the width, the least important words last.
+    Elsewhere a plain line is written every `every` iterations, for the first, and for the last. A stream that
+    breaks silences the progress and never the run.
 
     Parameters
     ----------
@@ -144,10 +144,10 @@ class Progress:
             self._drawn = 0
 
     def _write(self, text: str) -> None:
-        try:
+        try:  # the stream may be a closed pipe, a closed file, or no stream at all
             self._stream.write(text)
             self._stream.flush()
-        except (OSError, ValueError, AttributeError):  # a closed pipe, a closed file, no standard error at all
+        except (OSError, ValueError, AttributeError):
             self.quiet = True
 
 

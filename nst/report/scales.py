@@ -69,7 +69,8 @@ def fit(
     cap
         Show nothing above it.
     """
-    places = [min(value, cap) for value in values if shown(value, log)] or ([1.0, 10.0] if log else [0.0, 1.0])
+    places = [min(value, cap) for value in values if shown(value, log)]
+    places = places or ([1.0, 10.0] if log else [0.0, 1.0])
     low, high = min(places), max(places)
     if log:
         low = max(low, high / 10**_DECADES)
@@ -96,7 +97,7 @@ def _linear_ticks(low: float, high: float, most: int, whole: bool) -> list[float
 
 
 def _log_ticks(low: float, high: float, most: int) -> list[float]:
-    """Return powers of ten, some of them where they are many, their doubles and fivefolds where they are few."""
+    """Return powers of ten: with their multiples where they are few, only some where they are many."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     for factors in ((1, 2, 5), (1, 3), (1,)):
         ticks = [f * 10.0**power for power in range(first, last + 1) for f in factors]

@@ -7,7 +7,7 @@ STYLE = """
   color-scheme: light dark;
   --paper: #fcfbf9; --card: #ffffff; --ink: #1d1c1a; --soft: #6a665f; --rule: #e6e2db;
   --sans: system-ui, -apple-system, "Segoe UI", "Helvetica Neue", "Liberation Sans", Arial, sans-serif;
-  --serif: "Iowan Old Style", "Palatino Linotype", Palatino, "Book Antiqua", Georgia, "Liberation Serif", serif;
+  --serif: "Iowan Old Style", "Palatino Linotype", Palatino, Georgia, "Liberation Serif", serif;
   --mono: ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace;
 }
 @media (prefers-color-scheme: dark) {
@@ -34,26 +34,31 @@ footer { margin-top: 72px; padding-top: 16px; border-top: 1px solid var(--rule);
 .hero { display: flex; gap: 28px; align-items: flex-start; }
 .hero > figure { flex: 0 1 auto; min-width: 0; }
 .hero > figure img { max-height: min(82vh, 780px); width: auto; }
-.inputs { flex: 1 1 0; min-width: 210px; max-width: 340px; display: grid; gap: 20px; }
+.inputs { flex: 1 1 0; min-width: 210px; max-width: 400px; display: grid; gap: 20px; }
+.inputs.many { display: block; columns: 140px; column-gap: 16px; }
+.inputs.many figure { break-inside: avoid; padding-bottom: 18px; }
 .inputs img { max-height: 340px; width: auto; }
 .hero figcaption, .stage figcaption { padding-top: 8px; }
 
 .strip { display: flex; gap: 12px; overflow-x: auto; padding: 4px 4px 12px; margin: 0 -4px; }
 .strip figure { flex: none; }
+.stage img { max-height: 480px; width: auto; }
 .strip img { height: 200px; width: auto; max-width: none; }
 .strip figcaption { font-size: 13px; padding-top: 4px; max-width: 240px; }
-.stage { margin-bottom: 16px; }
-.stage img { height: min(64vh, 480px); width: auto; max-width: 100%; object-fit: contain; background: none; }
-.film input { display: block; width: 100%; max-width: 640px; margin: 0 0 16px; accent-color: var(--ink); }
-.film.playing .strip img { height: 84px; cursor: pointer; opacity: 0.55; }
+.film.playing { display: grid; grid-template-columns: fit-content(480px) minmax(0, 1fr); gap: 12px 28px; }
+.film.playing .strip { grid-column: 2; grid-row: 1 / span 2; display: grid; align-content: start; gap: 10px;
+  grid-template-columns: repeat(auto-fill, minmax(92px, 1fr)); overflow: visible; margin: 0; padding: 0; }
+.film.playing .strip img { width: 100%; height: auto; aspect-ratio: 4 / 3; object-fit: cover; cursor: pointer;
+  opacity: 0.6; }
 .film.playing .strip figcaption { display: none; }
+.film input { align-self: start; width: 100%; min-width: 240px; margin: 0; accent-color: var(--ink); }
 .film.playing .strip figure.now img { opacity: 1; outline: 2px solid var(--ink); outline-offset: 2px; }
 
 .panel { background: var(--card); border: 1px solid var(--rule); border-radius: 6px; padding: 20px 22px 18px;
   min-width: 0; margin: 0; }
 .panels { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 20px; margin-top: 20px; }
 .scroll { overflow-x: auto; margin-top: 12px; }
-.chart { display: block; width: 100%; min-width: 420px; height: auto; color: var(--ink); }
+.chart { display: block; width: 100%; height: auto; color: var(--ink); }
 .chart text { fill: var(--soft); font: 13px var(--sans); }
 .panels .chart text { font-size: 14px; }
 .chart .value { text-anchor: end; }
@@ -72,6 +77,7 @@ footer { margin-top: 72px; padding-top: 16px; border-top: 1px solid var(--rule);
 .legend span { color: var(--soft); margin-left: 6px; }
 .bars { width: 100%; border-collapse: collapse; margin-top: 12px; font-size: 14px; }
 .bars th, .bars td { border: 0; padding: 5px 0; }
+.bars th, .bars td { vertical-align: middle; }
 .bars td:last-child { text-align: right; padding-left: 14px; white-space: nowrap; }
 .bars .track { width: 50%; }
 .bars .track i { display: block; height: 10px; border-radius: 2px; background: var(--soft); min-width: 1px; }
@@ -95,9 +101,14 @@ summary { cursor: pointer; color: var(--soft); }
   .hero { flex-direction: column; }
   .inputs { max-width: none; width: 100%; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); }
   .panel { padding: 16px 14px; }
+  .film.playing { grid-template-columns: minmax(0, 1fr); }
+  .film.playing .strip { grid-column: 1; grid-row: auto;
+    grid-template-columns: repeat(auto-fill, minmax(60px, 1fr)); }
   .panels, .tables { grid-template-columns: minmax(0, 1fr); }
+  .chart { min-width: 560px; }
   .chart text { font-size: 20px; }
-  .panels .chart text { font-size: 16px; }
+  .panels .chart { min-width: 0; }
+  .panels .chart text { font-size: 19px; }
 }
 @media print { .film input { display: none; } .panel, figure { break-inside: avoid; } }
 """
@@ -116,17 +127,16 @@ for (const film of document.querySelectorAll(".film")) {
     Object.assign(picture, { src, alt });
     caption.textContent = frames[place].querySelector("figcaption").textContent;
     frames.forEach((frame, i) => frame.classList.toggle("now", i === place));
-    const strip = frames[place].parentElement;
-    strip.scrollLeft = frames[place].offsetLeft - strip.offsetLeft - strip.clientWidth / 2;
     slider.value = place;
   };
   stage.className = "stage";
   stage.append(picture, caption);
-  Object.assign(slider, { type: "range", min: 0, max: frames.length - 1, ariaLabel: "picture along the way" });
+  const last = frames.length - 1;
+  Object.assign(slider, { type: "range", min: 0, max: last, ariaLabel: "picture along the way" });
   slider.addEventListener("input", () => show(slider.valueAsNumber));
   frames.forEach((frame, i) => frame.addEventListener("click", () => show(i)));
   film.prepend(stage, slider);
   film.classList.add("playing");
-  show(frames.length - 1);
+  show(last);
 }
 """

@@ -38,10 +38,10 @@ def image_tag(pixels: np.ndarray, description: str, longest: int, quality: int =
         sides = tuple(max(1, round(side * ratio)) for side in picture.size)
         picture = picture.resize(sides, Image.Resampling.LANCZOS)
     packed = io.BytesIO()
-    picture.save(packed, "JPEG", quality=quality, subsampling=0 if quality > 90 else 2, optimize=True)
+    picture.save(packed, "JPEG", quality=quality, subsampling=0 if quality > 90 else 2)
     data = base64.b64encode(packed.getvalue()).decode("ascii")
     width, height = picture.size
     return (
         f'<img src="data:image/jpeg;base64,{data}" width="{width}" height="{height}" '
-        f'alt="{escaped(description)}" decoding="async">'
+        f'alt="{escaped(description)}">'
     )

@@ -175,7 +175,7 @@ def write_json(
     Parameters
     ----------
     settings, versions, hashes
-        All that is needed to do it again: the arguments, `versions()`, and label -> SHA-256 of each file read.
+        All that is needed to do it again: the arguments, `versions()`, and label -> SHA-256 of each file.
     trace
         The iterations.
     stopped
@@ -210,14 +210,18 @@ def _row(source: object, position: int) -> Row:
         return Row(
             source["iteration"],
             _real(source["loss"]),
-            {label: _real(value) for label, value in source["parts"].items()},
+            _reals(source["parts"]),
             _real(source["seconds"]),
             source["evaluations"],
             _real(source["gradient_norm"]),
-            {label: _real(value) for label, value in source["shares"].items()} if "shares" in source else None,
+            _reals(source["shares"]) if "shares" in source else None,
         )
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise NstError(f"row {position} of the trace holds something other than numbers") from error
+
+
+def _reals(values: Mapping[str, object]) -> dict[str, float]:
+    return {label: _real(value) for label, value in values.items()}
 
 
 def _real(value: object) -> float:

@@ -9,8 +9,11 @@ from collections.abc import Mapping
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def number(value: float, digits: int = 4) -> str:
-    """Return `value` with `digits` significant digits: ``"0.0125"``, ``"31,416"``, ``"2.5×10⁷"``, ``"NaN"``."""
+def number(value: float, digits: int = 4, longest: int = 6) -> str:
+    """Return `value` with `digits` significant digits: ``"0.0125"``, ``"31,416"``, ``"2.5×10⁷"``.
+
+    A power of ten is split off where more than `longest` digits would stand before the decimal point.
+    """
     value = float(value)
     if math.isnan(value):
         return "NaN"
@@ -20,14 +23,17 @@ def number(value: float, digits: int = 4) -> str:
         return "0"
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     power = int(exponent)
-    if -4 <= power < 6:
-        text = f"{value:,.{max(0, digits - 1 - power)}f}"
+    if -4 <= power < longest:
+        text = _trimmed(f"{value:,.{max(0, digits - 1 - power)}f}")
     else:
-        text = mantissa
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    if not -4 <= power < 6:
-        text = f"{text}×10{str(power).translate(_SUPERSCRIPTS)}"
+        factor = {"1": "", "-1": "-"}.get(_trimmed(mantissa), f"{_trimmed(mantissa)}×")
+        text = f"{factor}10{str(power).translate(_SUPERSCRIPTS)}"
     return text.replace("-", "−")
+
+
+def _trimmed(text: str) -> str:
+    """Return a decimal without the zeros that end it."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def duration(seconds: float) -> str:
@@ -79,7 +85,7 @@ def grouped(parts: Mapping[str, float], most: int = 4) -> dict[str, float]:
 
 
 def thinned(count: int, most: int) -> list[int]:
-    """Return at most `most` (>= 2) of the indices 0 … `count` - 1, evenly spread, first and last among them."""
+    """Return at most `most` (>= 2) of the indices 0 … `count` - 1, evenly spread, both ends kept."""
     if count <= most:
         return list(range(count))
     return [round(i * (count - 1) / (most - 1)) for i in range(most)]
