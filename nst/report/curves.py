@@ -15,7 +15,7 @@ from nst.report.words import escaped, number, thinned
 _POINTS = 600  # of one curve: finer than the screen
 _BANDS = 150  # places on the horizontal axis that answer to the pointer
 _BARS = 48
-_LEFT, _RIGHT, _TOP, _BOTTOM = 68, 12, 12, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 68, 22, 12, 40
 
 
 def line_chart(
@@ -55,8 +55,9 @@ def line_chart(
     values = [value for curve in curves.values() for value in curve]
     up = fit(values, height - _BOTTOM, _TOP, log=log, zero=zero, cap=cap)
     chosen = thinned(len(iterations), _POINTS)
+    dot = ' style="stroke-width: 7px"' if len(chosen) == 1 else ""
     lines = [
-        f'<path class="curve" stroke="{colours[label]}" '
+        f'<path class="curve"{dot} stroke="{colours[label]}" '
         f'd="{_path((across(iterations[i]), up(curve[i])) for i in chosen)}"/>'
         for label, curve in curves.items()
     ]

@@ -186,7 +186,7 @@ def _told(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.10g}"
     if isinstance(value, list):
         return ", ".join(_told(item) for item in value) or "–"
     if isinstance(value, dict):

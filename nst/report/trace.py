@@ -88,8 +88,6 @@ class Trace:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Trace) and self.rows == other.rows
 
-    __hash__ = None
-
     @property
     def labels(self) -> list[str]:
         """The labels of all terms, in the order of their first appearance."""
