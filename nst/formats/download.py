@@ -201,18 +201,20 @@ def _impostor(head: bytes, content_type: str) -> str:
 def _pieces(answer: http.client.HTTPResponse, timeout: float) -> Iterator[bytes]:
     """Yield the bytes of an answer; the first piece is long enough to tell a page from a file."""
     since, arrived = time.monotonic(), 0
-    size = 512
+    held, begun = b"", False
     while True:
         try:
-            piece = answer.read(size) if size == 512 else answer.read1(size)
+            piece = answer.read1(1 << 18)
         except TimeoutError as error:
             raise Interrupted(f"no data for {timeout:g} s") from error
         except (http.client.HTTPException, OSError) as error:
             raise Interrupted(f"the connection failed: {type(error).__name__}") from error
+        held, arrived = held + piece, arrived + len(piece)
+        if held and (begun or len(held) >= 512 or not piece):
+            yield held
+            held, begun = b"", True
         if not piece:
             return
-        yield piece
-        size, arrived = 1 << 18, arrived + len(piece)
         elapsed = time.monotonic() - since
         if elapsed > timeout:
             if arrived < SLOWEST * elapsed:
