@@ -17,8 +17,8 @@ from nst.images.icc import srgb_profile
 # Extension: Pillow's format and the options that lose least. 4:4:4 keeps the colour of single-pixel strokes.
 _FORMATS: dict[str, tuple[str, dict[str, object]]] = {
     ".png": ("PNG", {"compress_level": 6}),
-    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0, "optimize": True}),
-    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0, "optimize": True}),
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".webp": ("WEBP", {"quality": 95, "method": 4}),
     ".tif": ("TIFF", {"compression": "tiff_deflate"}),
     ".tiff": ("TIFF", {"compression": "tiff_deflate"}),
