@@ -1,0 +1,178 @@
+"""From what a file claims to hold to `Weights`: name, compare with the table of the network, and only then
+read."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from nst.errors import NstError, nearest
+from nst.files import sha256
+from nst.formats.contents import Contents, Stored, shown
+from nst.formats.names import Shape, aliases, layers
+from nst.formats.origin import decide
+from nst.networks.vgg import vgg_shapes
+from nst.networks.weights import Weights
+
+NETWORKS = ("vgg19", "vgg16")
+
+
+def assemble(
+    contents: Contents,
+    path: str | os.PathLike,
+    format_name: str,
+    *,
+    network: str | None = None,
+    top: bool = False,
+    shapes: Mapping[str, Shape] | None = None,
+) -> Weights:
+    """Check the arrays of an open file against the table of its network and read them.
+
+    Parameters
+    ----------
+    contents : Contents
+        What a reader found; its file is still open.
+    path, format_name : path, str
+        For the source and the checksum.
+    network, top, shapes
+        As in `nst.formats.read`.
+
+    Raises
+    ------
+    NstError
+        Unknown, missing or doubled layers, a shape or dtype that does not fit.
+    """
+    name, table, found, notes = _choose(contents, network, shapes)
+    wanted = {array: found[array] for array in table if array in found and (top or array.startswith("conv"))}
+    layout = contents.layout or _layout(wanted, table)
+    for array, stored in wanted.items():
+        _compare(array, stored, _as_stored(table[array], layout))
+    arrays = {array: _convert(stored.load(), table, array, layout) for array, stored in wanted.items()}
+
+    checksum = contents.sha256 or sha256(path)
+    preprocessing = contents.preprocessing
+    if preprocessing is None:
+        torch_names = any(stored.startswith("features.") for stored in contents.arrays)
+        preprocessing, reason = decide(next(iter(arrays.values())), checksum, torch_names)
+        notes.append(f"preprocessing: {reason}")
+    return Weights(
+        arrays,
+        name,
+        channel_order=preprocessing.channel_order,
+        mean=preprocessing.mean,
+        scale=preprocessing.scale,
+        source=contents.source or f"{Path(path).name} ({format_name})",
+        sha256=checksum,
+        licence=preprocessing.licence,
+        notes=contents.notes + notes,
+    )
+
+
+def _choose(
+    contents: Contents, network: str | None, shapes: Mapping[str, Shape] | None
+) -> tuple[str, Mapping[str, Shape], dict[str, Stored], list[str]]:
+    """Return the network that the names fit: its name, its table, the arrays by canonical name, and notes."""
+    if network and contents.network and network != contents.network:
+        raise NstError(f"it holds {shown(contents.network)}, not {network!r}")
+    stated = network or contents.network
+    if shapes is not None:
+        candidates = {stated or "custom": shapes}
+    elif stated and stated not in NETWORKS:
+        raise NstError(
+            f"unknown network {shown(stated)}{nearest(stated, NETWORKS)}; known are vgg16 and vgg19"
+        )
+    else:
+        candidates = {name: vgg_shapes(name) for name in ([stated] if stated else NETWORKS)}
+
+    fits, problems = {}, {}
+    for name, table in candidates.items():
+        try:
+            fits[name] = _match(contents, table)
+        except NstError as error:
+            problems[name] = error
+    if not fits:  # report on the network whose names the file knows best
+        best = max(
+            candidates, key=lambda name: len(aliases(candidates[name]).keys() & contents.arrays.keys())
+        )
+        raise problems[best]
+    name = next(iter(fits))
+    notes = [f"it stops before vgg16 and vgg19 differ; taken as {name}"] if len(fits) > 1 else []
+    return name, candidates[name], fits[name], notes
+
+
+def _match(contents: Contents, table: Mapping[str, Shape]) -> dict[str, Stored]:
+    """Return the arrays by canonical name; the convolutions must be the first ones of the network, whole."""
+    known = aliases(table)
+    found: dict[str, Stored] = {}
+    for raw, stored in contents.arrays.items():
+        if raw not in known:
+            extra = "" if ".running_" not in raw and ".num_batches" not in raw else " (batch normalisation)"
+            raise NstError(f"the array {shown(raw)} belongs to no layer of a VGG{extra}")
+        if known[raw] in found:
+            raise NstError(f"the array {known[raw]!r} is there twice, also as {shown(raw)}")
+        found[known[raw]] = stored
+    present = [layer for layer in layers(table) if f"{layer}.weight" in found or f"{layer}.bias" in found]
+    if not present or not present[0].startswith("conv"):
+        raise NstError("it holds no convolution of a VGG")
+    deepest = [layer for layer in present if layer.startswith("conv")][-1]
+    for layer in layers(table):
+        for array in (f"{layer}.weight", f"{layer}.bias"):
+            needed = layer in present or layers(table).index(layer) < layers(table).index(deepest)
+            if needed and array not in found:
+                raise NstError(
+                    f"the array {array!r} is missing, though layers up to {present[-1]!r} are there"
+                )
+    return found
+
+
+def _as_stored(shape: Shape, layout: str) -> Shape:
+    """Return the shape that an array of the canonical `shape` has in a file of that layout."""
+    if layout == "HWIO" or len(shape) == 1:
+        return shape
+    return (shape[3], shape[2], shape[0], shape[1]) if len(shape) == 4 else shape[::-1]
+
+
+def _layout(wanted: Mapping[str, Stored], table: Mapping[str, Shape]) -> str:
+    """Return the layout that all shapes agree with; where none fits, the comparison that follows says so."""
+    for layout in ("OIHW", "HWIO"):
+        if all(stored.shape == _as_stored(table[array], layout) for array, stored in wanted.items()):
+            return layout
+    return "OIHW"
+
+
+def _compare(array: str, stored: Stored, expected: Shape) -> None:
+    if stored.shape != expected:
+        raise NstError(
+            f"the array {array!r} has the shape {shown(stored.shape)[:80]}, {expected} is expected"
+        )
+    if stored.dtype.kind != "f" or stored.dtype.itemsize > 8:
+        raise NstError(
+            f"the array {array!r} is of type {shown(str(stored.dtype))}, a float of 16 to 64 bits is expected"
+        )
+
+
+def _convert(values: np.ndarray, table: Mapping[str, Shape], array: str, layout: str) -> np.ndarray:
+    """Return the array as float32, C-contiguous and our own, `(kh, kw, in, out)` or `(in, out)`.
+
+    The inputs of the first dense layer are a flattened picture of features. A file that stores channels first
+    flattens `(C, H, W)`, the canonical order is `(H, W, C)`, so its rows are sorted anew.
+    """
+    if layout == "OIHW" and values.ndim == 4:
+        values = values.transpose(2, 3, 1, 0)
+    elif layout == "OIHW" and values.ndim == 2:
+        channels = [table[f"{layer}.weight"][3] for layer in layers(table) if layer.startswith("conv")][-1]
+        outputs, inputs = values.shape
+        first_dense = next(layer for layer in layers(table) if not layer.startswith("conv"))
+        if array == f"{first_dense}.weight":
+            side = math.isqrt(inputs // channels)
+            values = (
+                values.reshape(outputs, channels, side, side).transpose(2, 3, 1, 0).reshape(inputs, outputs)
+            )
+        else:
+            values = values.T
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which `verify` reports
+        return np.require(values, np.float32, ["C", "OWNDATA", "WRITEABLE"])
