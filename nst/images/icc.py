@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import struct
 
 import numpy as np
 from PIL import Image, features
@@ -18,6 +19,8 @@ else:  # a Pillow built without it still loads pictures, with their profiles ign
 # The mode of a picture and the colour space that a profile for it declares.
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 
+_BLACK_POINT_COMPENSATION = 0x2000  # Little CMS's own number: Pillow 10.1 has no name for it
+
 
 @functools.cache
 def srgb_profile() -> bytes | None:
@@ -26,7 +29,7 @@ def srgb_profile() -> bytes | None:
         return None
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     # Bytes 24 to 35 hold the time of creation, which would make two equal pictures differ as files.
-    profile[24:36] = bytes((7, 208, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0))
+    profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
     return bytes(profile)
 
 
@@ -110,7 +113,7 @@ def _convert(image: Image.Image, profile: bytes | None, notes: list[str]) -> tup
             image.mode,
             "RGB",
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            _BLACK_POINT_COMPENSATION,
         )
         name = _printable(ImageCms.getProfileDescription(source))
         return transform.apply(image), name or "an unnamed profile"

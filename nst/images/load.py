@@ -88,7 +88,11 @@ def load(path: str | os.PathLike, *, max_pixels: int = MAX_PIXELS, alpha: str = 
     """
     if alpha not in ("white", "keep"):
         raise ValueError(f"alpha must be 'white' or 'keep', not {alpha!r}")
-    found = require_file(path, "picture")
+    try:
+        found = require_file(path, "picture")
+        digest = sha256(found)
+    except OSError as error:  # as for a name that is too long, or a folder that may not be entered
+        raise NstError(f"picture {path} cannot be read: {error.strerror or error}") from error
     notes: list[str] = []
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
@@ -105,7 +109,7 @@ def load(path: str | os.PathLike, *, max_pixels: int = MAX_PIXELS, alpha: str = 
         notes.append("composited on white")
     elif opacity is not None:
         pixels[opacity == 0] = 255
-    return Picture(pixels, opacity, found, sha256(found), notes)
+    return Picture(pixels, opacity, found, digest, notes)
 
 
 def _read(path: Path, max_pixels: int, notes: list[str]) -> tuple[np.ndarray, np.ndarray | None]:

@@ -89,11 +89,11 @@ def check_target(path: str | os.PathLike) -> Path:
     """
     target = Path(path)
     _format_of(target)
-    if target.is_dir():
-        raise NstError(f"cannot write {target}: it is a folder")
-    if not target.parent.is_dir():
-        raise NstError(f"cannot write {target}: the folder {target.parent} does not exist")
     try:
+        if target.is_dir():
+            raise NstError(f"cannot write {target}: it is a folder")
+        if not target.parent.is_dir():
+            raise NstError(f"cannot write {target}: the folder {target.parent} does not exist")
         with tempfile.NamedTemporaryFile(prefix=f".{target.name}.", suffix=".part", dir=target.parent):
             return target
     except OSError as error:
