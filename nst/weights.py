@@ -14,7 +14,7 @@ from nst.errors import NstError
 from nst.files import require_file
 from nst.formats import FORMATS, identify, read, write
 from nst.formats.download import Progress, download
-from nst.formats.known import official, weights_folder
+from nst.formats.known import KnownFile, official, weights_folder
 from nst.formats.verify import Check, deepest_layer, verify
 from nst.networks.weights import Weights
 
@@ -25,12 +25,17 @@ def main(argv: Sequence[str]) -> int:
     return options.run(options)
 
 
+def _door(**options: object) -> Parser:
+    """Return the parser of one door, without a line on defaults that are empty."""
+    return Parser(formatter_class=argparse.HelpFormatter, **options)
+
+
 def _parser() -> Parser:
     parser = Parser(prog="nst.weights", description=__doc__)
-    doors = parser.add_subparsers(required=True, metavar="get|convert|verify|info", parser_class=Parser)
+    doors = parser.add_subparsers(required=True, metavar="get|convert|verify|info", parser_class=_door)
 
     door = doors.add_parser("get", help="download the published weights and convert them")
-    door.add_argument("network", choices=("vgg16", "vgg19"))
+    door.add_argument("network", help="vgg19 or vgg16")
     door.add_argument("--dest", help="folder for the result (default: $NST_WEIGHTS or the cache folder)")
     door.add_argument("--url", default="", help="another address for the same file")
     door.add_argument("--keep-source", action="store_true", help="keep the downloaded file beside the result")
@@ -41,7 +46,9 @@ def _parser() -> Parser:
     door.add_argument("source", help="a file in any format that is read")
     door.add_argument("dest", nargs="?", help="the file to write (default: NETWORK.h5 in the weights folder)")
     door.add_argument("--network", help="the network, where the file does not say")
-    door.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="of the result")
+    door.add_argument(
+        "--dtype", choices=("float32", "float16"), default="float32", help="of the result (default: float32)"
+    )
     door.add_argument("--top", action="store_true", help="keep the fully connected layers")
     door.add_argument("--force", action="store_true", help="overwrite, and write in spite of a failed check")
     door.set_defaults(run=convert)
@@ -62,8 +69,7 @@ def get(options: argparse.Namespace) -> int:
     if not options.force and _is_there(target, known.network):
         return 0
     if not source.is_file() or known.mismatch(source):
-        progress = Progress(known.name)
-        download(known, source, url=options.url, progress=progress, say=_say)
+        _fetch(known, source, options.url)
     weights = read(source, known.network)
     status = _report([item for item in verify(weights) if item.failed])
     if status:
@@ -73,6 +79,20 @@ def get(options: argparse.Namespace) -> int:
         source.unlink()
     print(f"{target}: {known.network} to {deepest_layer(weights)}, {known.licence}")
     return 0
+
+
+def _fetch(known: KnownFile, source: Path, url: str) -> None:
+    """Download with progress and news on stderr."""
+    progress = Progress(known.name)
+
+    def say(line: str) -> None:
+        progress.close()
+        _say(line)
+
+    try:
+        download(known, source, url=url, progress=progress, say=say)
+    finally:
+        progress.close()
 
 
 def _is_there(target: Path, network: str) -> bool:

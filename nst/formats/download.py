@@ -263,6 +263,7 @@ class Progress:
         self.live = self.stream.isatty()
         self.first: tuple[float, int] | None = None
         self.shown = -1.0
+        self.open = False
 
     def __call__(self, have: int, total: int) -> None:
         now = time.monotonic()
@@ -280,5 +281,12 @@ class Progress:
             line += f", {arrived / seconds / 1e6:.1f} MB/s"
             if total:
                 line += f", {(total - have) * seconds / arrived:.0f} s left"
-        end = "\n" if done or not self.live else ""
-        print(("\r\x1b[K" if self.live else "") + line, end=end, file=self.stream, flush=True)
+        self.open = self.live and not done
+        start, end = "\r\x1b[K" if self.live else "", "" if self.open else "\n"
+        print(start + line, end=end, file=self.stream, flush=True)
+
+    def close(self) -> None:
+        """End a live line that is still open, so that what follows stands on its own."""
+        if self.open:
+            print(file=self.stream, flush=True)
+        self.open = False

@@ -162,8 +162,8 @@ def official(network: str) -> KnownFile:
     """Return the file that `python -m nst.weights get` fetches: Keras', without the classifier."""
     offered = {file.network: file for file in KNOWN if file.name.endswith("_notop.h5")}
     if network not in offered:
-        hint = nearest(network, list(offered))
-        raise NstError(f"no published weights for {network!r}{hint}; there are {', '.join(sorted(offered))}")
+        there, hint = " and ".join(sorted(offered)), nearest(network, list(offered))
+        raise NstError(f"no published weights for {network!r}, only for {there}{hint}")
     return offered[network]
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nst.files import sha256
 from nst.formats.known import CAFFE_MEAN, fingerprint
 from nst.networks.vgg import BLOCKS, vgg_shapes
 from nst.networks.weights import Weights
@@ -84,14 +85,15 @@ def verify(weights: Weights, path: str | os.PathLike | None = None) -> list[Chec
 
 
 def check_fingerprint(path: str | os.PathLike, weights: Weights) -> Check:
-    """Name the file by its size and hash; a converted file is named by what it says that it was made from."""
+    """Name the file by its size and hash; a converted one by what it says that it was made from."""
     known, damage = fingerprint(path)
     if known:
         return Check("fingerprint", OK, f"{known.name}, {known.network} as trained by {known.trained_by}")
     if damage:
         return Check("fingerprint", FAILED, damage)
-    origin = f"; by its own word converted from {weights.source}" if weights.source else ""
-    return Check("fingerprint", UNKNOWN, f"not a published file that is known by size and hash{origin}")
+    if weights.source and weights.sha256 not in ("", sha256(path)):
+        return Check("fingerprint", UNKNOWN, f"by its own word converted from {weights.source}")
+    return Check("fingerprint", UNKNOWN, "not a published file that is known by size and hash")
 
 
 def check_shapes(weights: Weights) -> Check:
