@@ -17,7 +17,9 @@ from nst.images.icc import colour_to_srgb, grey_to_srgb
 MAX_PIXELS = 64_000_000
 
 # Everything else that Pillow can open (EPS, PDF, and long-forgotten formats) is attack surface.
-FORMATS = ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF"] + (["AVIF"] if features.check("avif") else [])
+FORMATS = ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF"] + (
+    ["AVIF"] if "avif" in features.get_supported() else []
+)
 
 # How files begin that people give for pictures, to say what they are.
 _IMPOSTORS = (
