@@ -55,7 +55,7 @@ class Pick(Layer):
 
 
 def hold(network: Network, image: np.ndarray, taps: list[str]) -> Network:
-    """Return the smooth network, forward only, that equals `network` around `image` as deep as `taps` need."""
+    """Return the smooth network, forward only, equal to `network` around `image`, as deep as `taps` need."""
     _, tape = network.forward(image, taps)
     nodes = []
     for name in tape.saved:

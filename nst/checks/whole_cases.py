@@ -35,6 +35,11 @@ class WholeCase:
     what: str
     make: Callable[[np.random.Generator], tuple[Objective, np.ndarray]]
 
+    @property
+    def name(self) -> str:
+        """The name in the table."""
+        return f"whole: {self.what}"
+
     def report(
         self, seed: int = 0, spoil: Callable[[Objective], object] = lambda objective: objective
     ) -> ObjectiveReport:
@@ -106,7 +111,7 @@ WHOLE_CASES = [
         ),
     ),
     WholeCase(
-        "VGG-like, average pooling, reflection",
+        "VGG-like, average pooling",
         lambda rng: _style_transfer(
             rng, _vgg_nodes(rng, AvgPool2d(), "reflect"), "relu1_2", ["conv1_1", "relu2_1"]
         ),

@@ -1,0 +1,18 @@
+"""All deliberate mistakes."""
+
+from __future__ import annotations
+
+from nst.checks.mistakes_losses import LOSS_MISTAKES
+from nst.checks.mistakes_norms import NORM_MISTAKES
+from nst.checks.mistakes_simple import SIMPLE_MISTAKES
+from nst.checks.mistakes_whole import WHOLE_MISTAKES, WholeMutation
+from nst.checks.mistakes_windows import WINDOW_MISTAKES
+from nst.checks.mutations import Mutation
+
+MUTATIONS: list[Mutation | WholeMutation] = [
+    *WINDOW_MISTAKES,
+    *SIMPLE_MISTAKES,
+    *NORM_MISTAKES,
+    *LOSS_MISTAKES,
+    *WHOLE_MISTAKES,
+]
