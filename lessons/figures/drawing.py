@@ -77,7 +77,9 @@ def panels(
     for place, (image, caption) in enumerate(zip(images, captions, strict=True)):
         left = gap + place % columns * (width + gap)
         top = gap + place // columns * (cell + gap)
-        sheet.paste(image, (left + (width - image.width) // 2, top))
+        x, y = left + (width - image.width) // 2, top + (height - image.height) // 2
+        draw.rectangle((x - 1, y - 1, x + image.width, y + image.height), outline=FAINT)
+        sheet.paste(image, (x, y))
         for row, line in enumerate(caption.split("\n")):
             across = left + (width - draw.textlength(line, font=font)) // 2
             draw.text((across, top + height + 6 + 18 * row), line, INK, font=font)

