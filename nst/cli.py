@@ -55,5 +55,7 @@ def run_door(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | 
     except MemoryError as error:
         if "--debug" in arguments:
             raise
-        print(f"nst: not enough memory ({error or 'allocation failed'}); try a smaller --size", file=sys.stderr)
+        print(
+            f"nst: not enough memory ({error or 'allocation failed'}); try a smaller --size", file=sys.stderr
+        )
         return 2

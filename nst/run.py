@@ -40,7 +40,10 @@ def main(argv: Sequence[str]) -> int:
         run.restore(checkpoint)
     reason, interrupted = run.paint()
     if not options.quiet:
-        print(f"{reason}; wrote {outputs.picture}, {outputs.record.name}, {outputs.report.name}", file=sys.stderr)
+        print(
+            f"{reason}; wrote {outputs.picture}, {outputs.record.name}, {outputs.report.name}",
+            file=sys.stderr,
+        )
     if interrupted:
         print(f"go on with: python -m nst.run --resume {outputs.checkpoint}", file=sys.stderr)
         return 130

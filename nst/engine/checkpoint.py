@@ -57,7 +57,9 @@ class Checkpoint:
 def save_checkpoint(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically; the file before it stays until the new one is on the disk."""
     meta = {"format": FORMAT}
-    meta.update({key: getattr(checkpoint, key) for key in ("iteration", "settings", "hashes", "rng", "trace")})
+    meta.update(
+        {key: getattr(checkpoint, key) for key in ("iteration", "settings", "hashes", "rng", "trace")}
+    )
     text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     state = {f"optimizer.{name}": array for name, array in checkpoint.optimizer.items()}
     state.update({f"thumbnail.{number}": picture for number, picture in checkpoint.thumbnails.items()})
@@ -82,7 +84,9 @@ def load_checkpoint(path: str | os.PathLike) -> Checkpoint:
             raise NstError(f"checkpoint {found} is {meta.get('format')!r}, not {FORMAT!r}")
         image = arrays.pop("image")
         if image.ndim != 4 or image.shape[0] != 1 or image.shape[3] != 3 or image.dtype != np.float32:
-            raise NstError(f"checkpoint {found}: the image is {image.dtype} {image.shape}, not float32 (1, H, W, 3)")
+            raise NstError(
+                f"checkpoint {found}: the image is {image.dtype} {image.shape}, not float32 (1, H, W, 3)"
+            )
         if not np.isfinite(image).all():
             raise NstError(f"checkpoint {found}: the image is not finite")
         state = _family(arrays, "optimizer.")
@@ -93,7 +97,15 @@ def load_checkpoint(path: str | os.PathLike) -> Checkpoint:
         return Checkpoint(image=image, optimizer=state, thumbnails=thumbnails, **rest)
     except NstError:
         raise
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError, RecursionError, AttributeError) as error:
+    except (
+        zipfile.BadZipFile,
+        ValueError,
+        KeyError,
+        EOFError,
+        OSError,
+        RecursionError,
+        AttributeError,
+    ) as error:
         raise NstError(f"checkpoint {found} is damaged or no checkpoint: {error}") from error
 
 

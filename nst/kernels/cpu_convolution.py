@@ -23,6 +23,7 @@ from numba import njit, prange
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 PIXELS = 64  # pixels of one row in a block
 CHANNELS = 64  # output channels in a block
+CHUNK = 1024  # pixels of a Gram matrix that are summed in float32
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
@@ -159,57 +160,86 @@ def conv2d_backward_input(
 ) -> np.ndarray:
     """Return the gradient with respect to the input.
 
-    It is itself a correlation with stride 1: of `dy`, spread out by the stride, with the kernel turned by 180
-    degrees and its two channel axes exchanged.
+    For stride 1 it is itself a correlation: of `dy`, padded, with the kernel turned by 180 degrees and its two
+    channel axes exchanged.
     """
     if groups > 1:
         one = (*input_shape[:3], input_shape[3] // groups)
         parts = zip(np.split(dy, groups, axis=3), np.split(weight, groups, axis=3), strict=True)
-        return np.concatenate(
-            [conv2d_backward_input(d, w, one, stride, padding) for d, w in parts], axis=3
-        )
-    n, h, w, _ = input_shape
+        return np.concatenate([conv2d_backward_input(d, w, one, stride, padding) for d, w in parts], axis=3)
+    n, h, w, c_in = input_shape
     kh, kw, _, c_out = weight.shape
+    if stride != (1, 1) or c_in < CHANNELS // 2:
+        return _backward_input_by_columns(dy, weight, input_shape, stride, padding)
     (top, _), (left, _) = padding
     spread = np.zeros((n, h + kh - 1, w + kw - 1, c_out), np.float32)
-    rows, from_rows = _spread(kh - 1 - top, dy.shape[1], stride[0], spread.shape[1])
-    columns, from_columns = _spread(kw - 1 - left, dy.shape[2], stride[1], spread.shape[2])
+    rows, from_rows = _place(kh - 1 - top, dy.shape[1], spread.shape[1])
+    columns, from_columns = _place(kw - 1 - left, dy.shape[2], spread.shape[2])
     spread[:, rows, columns] = dy[:, from_rows, from_columns]
     turned = weight[::-1, ::-1].transpose(0, 1, 3, 2)
     return _forward_one_group(spread, turned, None, (1, 1), ((0, 0), (0, 0)))
 
 
-def _spread(before: int, count: int, stride: int, size: int) -> tuple[slice, slice]:
-    """Return where element i goes, `before + i * stride` within `size`, and which elements find a place there.
+def _place(before: int, count: int, size: int) -> tuple[slice, slice]:
+    """Return where `count` rows go that start at `before` within `size`, and which of them find a place there.
 
-    `before` is negative, and elements fall off, only when the padding is wider than the kernel less one.
+    `before` is negative, and rows fall off, only when the padding is wider than the kernel less one.
     """
-    first = max(0, -(before // stride))
-    last = max(first, min(count, (size - 1 - before) // stride + 1))
-    start = before + first * stride
-    return slice(start, start + (last - first) * stride, stride), slice(first, last)
+    first, last = max(0, -before), max(0, -before, min(count, size - before))
+    return slice(before + first, before + last), slice(first, last)
+
+
+def _backward_input_by_columns(dy, weight, input_shape, stride, padding):
+    """The same gradient in two parts: what each dy sends to each tap, one 1x1 convolution, then one addition a tap.
+
+    Spreading dy out would mostly multiply zeros when the stride is large, and a block of 64 output channels would be
+    mostly empty when the input has three.
+    """
+    n, h, w, c_in = input_shape
+    kh, kw, _, c_out = weight.shape
+    (top, bottom), (left, right) = padding
+    every_tap = weight.transpose(3, 0, 1, 2).reshape(1, 1, c_out, kh * kw * c_in)
+    sent = _forward_one_group(dy, every_tap, None, (1, 1), ((0, 0), (0, 0)))
+    dx = np.zeros((n, h + top + bottom, w + left + right, c_in), np.float32)
+    rows, columns = (dy.shape[1] - 1) * stride[0] + 1, (dy.shape[2] - 1) * stride[1] + 1
+    for tap in range(kh * kw):
+        ky, kx = divmod(tap, kw)
+        part = sent[..., tap * c_in : (tap + 1) * c_in]
+        dx[:, ky : ky + rows : stride[0], kx : kx + columns : stride[1]] += part
+    return dx[:, top : top + h, left : left + w]
+
+
+@njit(fastmath=FAST, cache=True, inline="always")
+def _rank8_all(a, b, c):
+    """Add `a[:, 0:8] @ b[0:8, :]` to `c`, all rows of it."""
+    rows = c.shape[0]
+    i = 0
+    while i + 3 <= rows:
+        _rank8(a, i, 1, b, c, i, 3)
+        i += 3
+    while i < rows:
+        _rank8(a, i, 1, b, c, i, 1)
+        i += 1
 
 
 @njit(fastmath=FAST, cache=True, parallel=True)
 def _correlate_backward_weights(x, dy, kh, kw, sh, sw, dw):
-    """dw[b, ky, kx, c, :] = sum over n, i, j of x[n, i*sh + ky, j*sw + kx, c] * dy[n, i, j, 64 b : 64 b + 64].
+    """dw[b, ky, kx, c, :] = sum over n, i, j of x[n, i*sh + ky, j*sw + kx, c] * dy[b, n, i, j, :].
 
-    x is (N, H, C, W), so that eight pixels of a channel lie together. x and dy are padded: channels of x to a
-    multiple of 3, channels of dy to one of 64, columns of dy to one of 8.
+    dy is (C_out / 64, N, H, W, 64), its columns a multiple of 8; x is padded.
     """
-    blocks, _, _, depth, _ = dw.shape
-    images, height, width, _ = dy.shape
+    blocks, images, height, width, _ = dy.shape
+    depth = x.shape[3]
     for task in prange(blocks * kh * kw):
         block, ky, kx = task // (kh * kw), task // kw % kh, task % kw
         total = np.zeros((depth, CHANNELS), np.float32)
         for n in range(images):
             for i in range(height):
-                across = x[n, i * sh + ky]
+                across = x[n, i * sh + ky].T
                 for j in range(0, width, 8):
                     a = across[:, j * sw + kx : (j + 7) * sw + kx + 1 : sw]
-                    b = dy[n, i, j : j + 8, block * CHANNELS : (block + 1) * CHANNELS]
-                    for c in range(0, depth, 3):
-                        _rank8(a, c, 1, b, total, c, 3)
+                    b = dy[block, n, i, j : j + 8]
+                    _rank8_all(a, b, total)
         dw[block, ky, kx] = total
 
 
@@ -229,9 +259,40 @@ def conv2d_backward_weights(
         return np.concatenate([conv2d_backward_weights(d, a, one, stride, padding) for d, a in parts], axis=3)
     (top, bottom), (left, right) = padding
     more = -dy.shape[2] % 8  # columns of zeros in dy, and whatever beside the picture in x they meet
-    padded = _pad(x, ((top, bottom), (left, right + more * stride[1])), 3)
-    wide = _pad(dy, ((0, 0), (0, more)), CHANNELS)
-    dw = np.empty((wide.shape[3] // CHANNELS, kh, kw, padded.shape[3], CHANNELS), np.float32)
-    across = np.ascontiguousarray(padded.transpose(0, 1, 3, 2))
-    _correlate_backward_weights(across, wide, kh, kw, stride[0], stride[1], dw)
-    return np.ascontiguousarray(dw.transpose(1, 2, 3, 0, 4).reshape(kh, kw, padded.shape[3], -1)[:, :, :c_in, :c_out])
+    padded = _pad(x, ((top, bottom), (left, right + more * stride[1])), 1)
+    blocks = _channel_blocks(_pad(dy, ((0, 0), (0, more)), CHANNELS))
+    dw = np.empty((blocks.shape[0], kh, kw, padded.shape[3], CHANNELS), np.float32)
+    _correlate_backward_weights(padded, blocks, kh, kw, stride[0], stride[1], dw)
+    return np.ascontiguousarray(
+        dw.transpose(1, 2, 3, 0, 4).reshape(kh, kw, padded.shape[3], -1)[:, :, :c_in, :c_out]
+    )
+
+
+def _channel_blocks(x: np.ndarray) -> np.ndarray:
+    """Return (N, H, W, C) as (C / 64, N, H, W, 64): what the innermost loop runs along must lie together."""
+    return np.ascontiguousarray(np.moveaxis(x.reshape(*x.shape[:3], -1, CHANNELS), 3, 0))
+
+
+@njit(fastmath=FAST, cache=True, parallel=True)
+def _gram(f, blocks, sums):
+    """sums[t, b, c, :] = sum of f[p, c] * blocks[b, p, :] over the pixels p of chunk t."""
+    depth = f.shape[1]
+    for task in prange(sums.shape[0]):
+        for block in range(blocks.shape[0]):
+            total = np.zeros((depth, CHANNELS), np.float32)
+            for p in range(task * CHUNK, min((task + 1) * CHUNK, f.shape[0]), 8):
+                a = f[p : p + 8].T
+                b = blocks[block, p : p + 8]
+                _rank8_all(a, b, total)
+            sums[task, block] = total
+
+
+def gram_sum(features: np.ndarray) -> np.ndarray:
+    """Return F^T F for features F of shape (P, C), in float64; float32 within a chunk of pixels."""
+    pixels, channels = features.shape
+    f = _pad(features.reshape(1, 1, pixels, channels), ((0, 0), (0, -pixels % 8)), 1)
+    blocks = _channel_blocks(_pad(f, ((0, 0), (0, 0)), CHANNELS))
+    sums = np.empty((-(-f.shape[2] // CHUNK), len(blocks), channels, CHANNELS), np.float32)
+    _gram(f[0, 0], blocks[:, 0, 0], sums)
+    total = sums.sum(axis=0, dtype=np.float64)
+    return np.moveaxis(total, 0, 1).reshape(channels, -1)[:, :channels]

@@ -70,7 +70,12 @@ def _max_backward(dy, argmax, kw, sh, sw, top, left, dx):
 
 
 def max_pool_backward(
-    dy: np.ndarray, argmax: np.ndarray, input_shape: tuple[int, ...], size: Pair, stride: Pair, padding: Padding
+    dy: np.ndarray,
+    argmax: np.ndarray,
+    input_shape: tuple[int, ...],
+    size: Pair,
+    stride: Pair,
+    padding: Padding,
 ) -> np.ndarray:
     """Return the gradient with respect to the input: each `dy` goes to the pixel that was the maximum."""
     (top, _), (left, _) = padding

@@ -86,6 +86,12 @@ def conv2d_backward_weights(
     return dweight
 
 
+def gram_sum(features: np.ndarray) -> np.ndarray:
+    """Return F^T F for features F of shape (P, C): in float64, or in the features' own dtype if that is wider."""
+    f = features.astype(np.result_type(features.dtype, np.float64), copy=False)
+    return f.T @ f
+
+
 def max_pool_forward(
     x: np.ndarray, size: Pair, stride: Pair, padding: Sides, out_hw: Pair
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nst import kernels
 from nst.errors import NstError
-
-BLOCK = 4096  # pixels multiplied in the features' own dtype before their sum moves to float64
 
 
 def gram(features: np.ndarray) -> np.ndarray:
@@ -30,8 +29,8 @@ def gram(features: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, shape (C, C), float64
-        Float32 features are multiplied in blocks of pixels whose products are summed in float64, so that the
-        error is that of one block and no float64 copy of the features is made.
+        Float32 features are multiplied in chunks of pixels whose products are summed in float64, so that the
+        error is that of one chunk and no float64 copy of the features is made.
 
     Raises
     ------
@@ -39,11 +38,7 @@ def gram(features: np.ndarray) -> np.ndarray:
         When there is not exactly one picture.
     """
     f = _as_matrix(features)
-    total = np.zeros((f.shape[1], f.shape[1]))
-    for start in range(0, len(f), BLOCK):
-        block = f[start : start + BLOCK]
-        total += block.T @ block
-    return total / max(1, f.size)
+    return kernels.select(f.dtype).gram_sum(f) / max(1, f.size)
 
 
 def gram_loss(features: np.ndarray, target_gram: np.ndarray) -> tuple[float, np.ndarray]:
@@ -93,8 +88,9 @@ def gram_loss(features: np.ndarray, target_gram: np.ndarray) -> tuple[float, np.
     difference = gram(features) - target_gram
     value = np.square(difference).mean()
     scale = 4 / (channels**2 * max(1, features.size))
-    gradient = _as_matrix(features) @ (scale * difference).astype(features.dtype)
-    return float(value), gradient.reshape(features.shape)
+    # The same map at each pixel: a convolution with a 1x1 kernel.
+    kernel = (scale * difference).astype(features.dtype)[None, None]
+    return float(value), kernels.select(features.dtype).conv2d_forward(features, kernel, None)
 
 
 def blend_grams(grams: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:

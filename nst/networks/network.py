@@ -92,7 +92,9 @@ class Network:
         if found in self.nodes:
             return found
         known = self.names
-        raise NstError(f"no layer {name!r}{nearest(name, known + list(self.aliases))}; there are {', '.join(known)}")
+        raise NstError(
+            f"no layer {name!r}{nearest(name, known + list(self.aliases))}; there are {', '.join(known)}"
+        )
 
     def freeze(self) -> Network:
         """Mark every layer as not trained, so that nothing is saved or computed for its parameters."""
@@ -136,7 +138,9 @@ class Network:
         taps = list(taps)
         wanted = {self.resolve(tap) for tap in taps}
         needed = self.needed(wanted)
-        last_use = {name: node.name for node in self.nodes.values() if node.name in needed for name in node.inputs}
+        last_use = {
+            name: node.name for node in self.nodes.values() if node.name in needed for name in node.inputs
+        }
         values, saved = {self.IMAGE: image}, {}
         for node in self.nodes.values():
             if node.name not in needed:

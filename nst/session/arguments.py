@@ -70,7 +70,9 @@ def parser() -> Parser:
         description="Paint a photograph in the style of a painting. Without pictures: two of our own.",
     )
     it.add_argument("pictures", nargs="*", metavar="PICTURE", help="the content, then one or more styles")
-    it.add_argument("-o", "--output", default="out.png", help=".png, .jpg, .webp or .tiff; reports go beside it")
+    it.add_argument(
+        "-o", "--output", default="out.png", help=".png, .jpg, .webp or .tiff; reports go beside it"
+    )
     _add_objective(it.add_argument_group("what is wanted"))
     _add_pictures(it.add_argument_group("pictures"))
     _add_network(it.add_argument_group("network"))
@@ -84,8 +86,18 @@ def _add_objective(group: argparse._ArgumentGroup) -> None:
     add("--content-weight", type=number(0), default=5.0, help="weight of the content loss")
     add("--style-weight", type=number(0), default=100.0, help="weight of the style loss")
     add("--tv-weight", type=number(0), default=10.0, help="weight of total variation a pixel: smoothness")
-    add("--range-weight", type=number(0), default=1000.0, help="weight of the penalty on colours outside 0..255")
-    add("--content-layers", type=layers, metavar="NAME[:W],...", help="default: relu4_2, or what the network has")
+    add(
+        "--range-weight",
+        type=number(0),
+        default=1000.0,
+        help="weight of the penalty on colours outside 0..255",
+    )
+    add(
+        "--content-layers",
+        type=layers,
+        metavar="NAME[:W],...",
+        help="default: relu4_2, or what the network has",
+    )
     add("--style-layers", type=layers, metavar="NAME[:W],...", help="default: relu1_1, relu2_1 ... relu5_1")
     add("--style-blend", type=shares, metavar="W,...", help="one weight for each style; equal by default")
 
@@ -93,20 +105,43 @@ def _add_objective(group: argparse._ArgumentGroup) -> None:
 def _add_pictures(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--size", type=whole(16, 100_000), default=512, help="longest side of the result, in pixels")
-    add("--style-scale", type=number(0, 100, above=True), default=1.0, help="longest side of the styles / --size")
+    add(
+        "--style-scale",
+        type=number(0, 100, above=True),
+        default=1.0,
+        help="longest side of the styles / --size",
+    )
     add("--init", default="content", metavar="content|random|style|PATH", help="where to start")
     add("--original-colors", choices=("no", "after", "before"), default="no",
         help="keep the content's colours: after, its hues on the result; before, the style recoloured")  # fmt: skip
-    add("--alpha", choices=("white", "keep"), default="white", help="transparent content: put on white, or kept")
+    add(
+        "--alpha",
+        choices=("white", "keep"),
+        default="white",
+        help="transparent content: put on white, or kept",
+    )
     add("--max-pixels", type=whole(1), default=MAX_PIXELS, help="refuse larger pictures")
 
 
 def _add_network(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--network", choices=("vgg19", "vgg16", "random"), help="default: vgg19 if its weights are found, else random")
-    add("--weights", metavar="FILE", help="any format that nst.weights reads; else $NST_WEIGHTS, then the cache")
+    add(
+        "--network",
+        choices=("vgg19", "vgg16", "random"),
+        help="default: vgg19 if its weights are found, else random",
+    )
+    add(
+        "--weights",
+        metavar="FILE",
+        help="any format that nst.weights reads; else $NST_WEIGHTS, then the cache",
+    )
     add("--pooling", choices=("max", "avg"), default="max")
-    add("--padding", choices=("zero", "reflect", "replicate"), default="zero", help="what convolutions see outside")
+    add(
+        "--padding",
+        choices=("zero", "reflect", "replicate"),
+        default="zero",
+        help="what convolutions see outside",
+    )
 
 
 def _add_optimiser(group: argparse._ArgumentGroup) -> None:
@@ -120,9 +155,20 @@ def _add_optimiser(group: argparse._ArgumentGroup) -> None:
 
 def _add_work(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--print-every", type=whole(1), metavar="N", help="iterations between two lines; default: some 20 lines")
+    add(
+        "--print-every",
+        type=whole(1),
+        metavar="N",
+        help="iterations between two lines; default: some 20 lines",
+    )
     add("--save-every", type=whole(1), default=50, metavar="N", help="iterations between two checkpoints")
-    add("--resume", nargs="?", const="", metavar="CHECKPOINT", help="go on from a checkpoint (default: the output's)")
+    add(
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="CHECKPOINT",
+        help="go on from a checkpoint (default: the output's)",
+    )
     add("--dry-run", action="store_true", help="say what would be done, and stop")
     add("--check-gradients", action="store_true", help="prove the gradient of this very objective, and stop")
     add("--quiet", action="store_true", help="print errors only")
@@ -163,11 +209,15 @@ def resumed(argv: Sequence[str], saved: object) -> argparse.Namespace:
     for key, value in vars(before).items():
         if key not in FREE and getattr(now, key) != value:
             flag = "the pictures" if key == "pictures" else "--" + key.replace("_", "-")
-            raise NstError(f"{flag}: the checkpoint was made with {value}; leave it out, or start anew without --resume")
+            raise NstError(
+                f"{flag}: the checkpoint was made with {value}; leave it out, or start anew without --resume"
+            )
     return now
 
 
-def choose_layers(asked: dict[str, float] | None, default: Sequence[str], network, kind: str) -> dict[str, float]:
+def choose_layers(
+    asked: dict[str, float] | None, default: Sequence[str], network, kind: str
+) -> dict[str, float]:
     """Return taps under the network's own names; the default is cut to the layers that exist.
 
     Raises

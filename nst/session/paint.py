@@ -54,7 +54,9 @@ class Run:
             if checkpoint.hashes.get(role) != digest:
                 raise NstError(f"the {role} is not the one that the checkpoint was made with; start anew")
         if checkpoint.image.shape != self.image.shape:
-            raise NstError(f"the checkpoint's image is {checkpoint.image.shape[1:3]}, not {self.image.shape[1:3]}")
+            raise NstError(
+                f"the checkpoint's image is {checkpoint.image.shape[1:3]}, not {self.image.shape[1:3]}"
+            )
         try:
             self.optimizer.load(checkpoint.optimizer)
             self.plan.rng.bit_generator.state = checkpoint.rng
@@ -94,7 +96,11 @@ class Run:
         self.image, self.iteration = step.image, step.iteration
         options = self.plan.options
         shares = None
-        if step.iteration in EARLY or step.iteration % options.save_every == 0 or step.iteration == options.iterations:
+        if (
+            step.iteration in EARLY
+            or step.iteration % options.save_every == 0
+            or step.iteration == options.iterations
+        ):
             with self._timed("gradient shares"):
                 norms = objective.gradient_norms(step.image)
                 whole = sum(norms.values()) or 1.0
@@ -182,5 +188,3 @@ def interruptible() -> Iterator[Any]:
         yield lambda: asked
     finally:
         signal.signal(signal.SIGINT, before)
-
-

@@ -99,7 +99,9 @@ def make_plan(options: argparse.Namespace) -> Plan:
     notes = [line]
     absent = [name for name in (CONTENT_LAYERS[0], *STYLE_LAYERS) if name not in network.nodes]
     if absent and not (options.content_layers and options.style_layers):
-        notes.append(f"these weights end at {network.names[-1]}: no {', '.join(absent)}; using {_spell({**content, **style})}")
+        notes.append(
+            f"these weights end at {network.names[-1]}: no {', '.join(absent)}; using {_spell({**content, **style})}"
+        )
     rng = np.random.default_rng(options.seed)
     sources = read_pictures(options, rng)
     transfer = StyleTransfer(
@@ -137,8 +139,12 @@ def _check_sizes(plan: Plan) -> None:
                     shape = node.layer.output_shape(shape)
                 except NstError as error:
                     size = f"{picture.shape[2]}x{picture.shape[1]}"
-                    raise NstError(f"the {role} at {size} is too small for {node.name}; use a larger --size: {error}") from error
+                    raise NstError(
+                        f"the {role} at {size} is too small for {node.name}; use a larger --size: {error}"
+                    ) from error
 
 
 def _spell(layers: dict[str, float]) -> str:
-    return ", ".join(name if weight == 1 else f"{name}:{weight:g}" for name, weight in layers.items()) or "none"
+    return (
+        ", ".join(name if weight == 1 else f"{name}:{weight:g}" for name, weight in layers.items()) or "none"
+    )

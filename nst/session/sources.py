@@ -60,7 +60,10 @@ def read_weights(options: argparse.Namespace) -> tuple[Weights, str]:
     get = f"`python -m nst.weights get {wanted}`"
     if options.network:
         raise NstError(f"no weights of {wanted} are here; {get} fetches them, or name a file with --weights")
-    return random_weights(), f"network: small random filters, a stand-in; {get} brings VGG-19, which paints far better"
+    return (
+        random_weights(),
+        f"network: small random filters, a stand-in; {get} brings VGG-19, which paints far better",
+    )
 
 
 def build_network(options: argparse.Namespace, weights: Weights) -> Network:
@@ -103,5 +106,3 @@ def _start(
     picture = load(options.init, max_pixels=options.max_pixels)
     hashes["init"] = picture.sha256
     return resize_to(picture.pixels, canvas.shape[:2])
-
-
