@@ -3,14 +3,13 @@
 from nst.losses.content import content_loss
 from nst.losses.gram import blend_grams, gram, gram_loss
 from nst.losses.range_penalty import range_penalty
-from nst.losses.terms import Content, Range, Style, Term, TotalVariation
+from nst.losses.terms import Content, Range, Style, TotalVariation
 from nst.losses.total_variation import total_variation
 
 __all__ = [
     "Content",
     "Range",
     "Style",
-    "Term",
     "TotalVariation",
     "blend_grams",
     "content_loss",

@@ -1,9 +1,13 @@
-"""The terms that an objective is a sum of: a loss, the place where it is taken, and its weight."""
+"""The terms that an objective is a sum of: a loss, the place where it is taken, and its weight.
+
+`tap` names the layer whose output a term takes, None meaning the pixels themselves; `label` names the term in
+progress lines and reports. Called with the tap's features, which it does not change, a term returns its
+weighted value and its weighted gradient in their dtype.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -11,23 +15,6 @@ from nst.losses.content import content_loss
 from nst.losses.gram import gram_loss
 from nst.losses.range_penalty import range_penalty
 from nst.losses.total_variation import total_variation
-
-
-class Term(Protocol):
-    """What the engine asks of a term.
-
-    `tap` names the layer whose output the term takes, None meaning the pixels themselves; `label` names the
-    term in progress lines and reports. Called with the tap's features, a term returns its weighted value and
-    its weighted gradient in the dtype of the features, which it does not change.
-    """
-
-    tap: str | None
-    weight: float
-
-    @property
-    def label(self) -> str: ...
-
-    def __call__(self, features: np.ndarray) -> tuple[float, np.ndarray]: ...
 
 
 @dataclass(frozen=True, eq=False)
