@@ -23,9 +23,9 @@ from nst.checks import (
     check_function,
     check_layer,
     check_objective,
+    check_terms,
 )
 from nst.checks.cases import CASES
-from nst.checks.held import check_terms
 from nst.checks.loss_cases import LOSS_CASES
 from nst.checks.mistakes import MUTATIONS
 from nst.checks.whole_cases import WHOLE_CASES

@@ -1,5 +1,6 @@
 """Numerical differentiation against hand-written derivatives, and deliberate mistakes that it must notice."""
 
+from nst.checks.held import check_terms
 from nst.checks.layer_check import LAYER_LIMIT, LayerReport, check_function, check_layer
 from nst.checks.objective_check import OBJECTIVE_LIMIT, ObjectiveReport, check_objective
 
@@ -11,4 +12,5 @@ __all__ = [
     "check_function",
     "check_layer",
     "check_objective",
+    "check_terms",
 ]
