@@ -134,6 +134,11 @@ class Network:
             The output at each tap, under the name by which it was asked for.
         tape : Tape
             For `backward`.
+
+        Raises
+        ------
+        NstError
+            For a tap that does not exist, and for an image that is too small: the message names the layer.
         """
         taps = list(taps)
         wanted = {self.resolve(tap) for tap in taps}
@@ -148,7 +153,10 @@ class Network:
             inputs = [values[name] for name in node.inputs]
             x = inputs if len(inputs) > 1 else inputs[0]
             call = (x, training) if node.layer.has_mode else (x,)
-            values[node.name], saved[node.name] = node.layer.forward(*call)
+            try:
+                values[node.name], saved[node.name] = node.layer.forward(*call)
+            except NstError as error:  # as when the image is too small
+                raise NstError(f"at {node.name}: {error}") from error
             for name in node.inputs:  # an activation goes as soon as nothing will read it
                 if last_use[name] == node.name and name not in wanted:
                     values.pop(name, None)
