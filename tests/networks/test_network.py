@@ -1,0 +1,253 @@
+"""The graph of layers: how deep it runs, what it keeps, and how gradients come back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nst.errors import NstError
+from nst.layers import AvgPool2d, BatchNorm, Concat, Conv2d, Dropout, MaxPool2d, ReLU
+from nst.layers.base import Layer
+from nst.networks import Network, Node
+
+RNG = np.random.default_rng(3)
+IMAGE = RNG.normal(size=(2, 5, 4, 3))
+A, B, C, D = (RNG.normal(size=shape) for shape in [(3, 4), (4, 5), (4, 2), (7, 3)])
+
+
+class Counted(Layer):
+    """Times a number; counts its calls, which no layer of the package may do."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor, self.forwards, self.backwards = factor, 0, 0
+
+    def forward(self, x):
+        self.forwards += 1
+        return self.factor * x, None
+
+    def backward(self, dy, saved):
+        self.backwards += 1
+        return self.factor * dy
+
+
+def chain(count: int = 5) -> tuple[Network, list[Counted]]:
+    layers = [Counted(n + 2.0) for n in range(count)]
+    return Network([Node(f"f{n}", layer) for n, layer in enumerate(layers)]), layers
+
+
+def linear(matrix: np.ndarray) -> Conv2d:
+    """A convolution of 1x1: every pixel times a matrix."""
+    return Conv2d(matrix[None, None])
+
+
+def diamond() -> Network:
+    """y = [x A B, relu(x A C)] D, with the sum of both branches at `first`."""
+    return Network(
+        [
+            Node("first", linear(A)),
+            Node("left", linear(B), ("first",)),
+            Node("right", linear(C), ("first",)),
+            Node("relu", ReLU()),
+            Node("join", Concat(), ("left", "relu")),
+            Node("last", linear(D)),
+        ]
+    )
+
+
+def test_only_what_the_taps_need_runs():
+    """A tap in the middle leaves all later layers alone; no tap at all runs nothing."""
+    network, layers = chain()
+    features, tape = network.forward(IMAGE, ["f2", "f1"])
+    assert [layer.forwards for layer in layers] == [1, 1, 1, 0, 0]
+    assert list(features) == ["f2", "f1"] and list(tape.saved) == ["f0", "f1", "f2"]
+    network.forward(IMAGE, [])
+    assert [layer.forwards for layer in layers] == [1, 1, 1, 0, 0]
+
+
+def test_a_branch_that_no_tap_needs_does_not_run():
+    """A tap on one side of a fork leaves the other side alone."""
+    assert diamond().needed(["relu"]) == {"first", "right", "relu"}
+    _, tape = diamond().forward(IMAGE, ["left"])
+    assert list(tape.saved) == ["first", "left"]
+
+
+def test_backward_runs_only_below_the_taps_that_have_gradients():
+    """A gradient at a shallow tap does not visit the deeper layers that ran for another tap."""
+    network, layers = chain()
+    _, tape = network.forward(IMAGE, ["f1", "f4"])
+    dx = network.backward({"f1": IMAGE}, tape)
+    assert [layer.backwards for layer in layers] == [1, 1, 0, 0, 0]
+    np.testing.assert_array_equal(dx, 6 * IMAGE)
+
+
+def test_gradients_enter_at_any_number_of_taps_and_add_up():
+    """The gradient of a sum over three taps is the sum of what each tap alone gives."""
+    network, layers = chain(4)
+    features, tape = network.forward(IMAGE, ["f0", "f2", "f3"])
+    np.testing.assert_array_equal(features["f2"], 24 * IMAGE)
+    dx = network.backward({"f0": IMAGE, "f2": IMAGE, "f3": IMAGE}, tape)
+    assert [layer.backwards for layer in layers] == [1] * 4
+    np.testing.assert_allclose(dx, (2 + 2 * 3 * 4 + 2 * 3 * 4 * 5) * IMAGE, rtol=1e-14)
+
+
+def test_a_caller_keeps_his_gradients():
+    """Arrays given to backward are not written into, not even where several meet."""
+    network, _ = chain()
+    given = {name: np.ones_like(IMAGE) for name in ("f0", "f1", "f2")}
+    _, tape = network.forward(IMAGE, given)
+    network.backward(given, tape)
+    assert all((gradient == 1).all() for gradient in given.values())
+
+
+def test_no_gradient_in_is_a_gradient_of_zero():
+    """Without any gradient the image's is zero, of its shape."""
+    network, _ = chain()
+    _, tape = network.forward(IMAGE, ["f1"])
+    np.testing.assert_array_equal(network.backward({}, tape), np.zeros_like(IMAGE))
+
+
+def test_two_forwards_then_one_backward():
+    """Nothing is hidden in the network: each tape serves its own forward pass, in any order, twice."""
+    network = diamond()
+    other = -IMAGE
+    (_, first), (_, second) = (network.forward(x, ["last"]) for x in (IMAGE, other))
+    dy = np.ones((2, 5, 4, 3))
+    once = network.backward({"last": dy}, first)
+    assert not np.array_equal(network.backward({"last": dy}, second), once)
+    np.testing.assert_array_equal(network.backward({"last": dy}, first), once)
+
+
+def test_a_diamond_has_the_gradient_worked_out_by_hand():
+    """With m = [x A C > 0]: dx = (dy D_left' B' + (dy D_right' * m) C') A', plus what enters at `first`."""
+    network = diamond()
+    features, tape = network.forward(IMAGE, ["last", "first"])
+    inner = IMAGE @ A
+    joined = np.concatenate([inner @ B, np.maximum(inner @ C, 0)], axis=-1)
+    np.testing.assert_allclose(features["last"], joined @ D, rtol=1e-12)
+    dy, dfirst = RNG.normal(size=(2, 5, 4, 3)), RNG.normal(size=(2, 5, 4, 4))
+    back = dy @ D.T
+    expected = (back[..., :5] @ B.T + (back[..., 5:] * (inner @ C > 0)) @ C.T + dfirst) @ A.T
+    got = network.backward({"last": dy, "first": dfirst}, tape)
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_parameters_have_gradients_unless_they_are_frozen():
+    """`gradients` returns those of each trained layer, which for a matrix are x' dy, and none when frozen."""
+    network = Network([Node("first", linear(A)), Node("pool", AvgPool2d(1)), Node("second", linear(B))])
+    _, tape = network.forward(IMAGE, ["second"])
+    dy = RNG.normal(size=(2, 5, 4, 5))
+    dx, found = network.gradients({"second": dy}, tape)
+    assert set(found) == {"first", "second"}
+    np.testing.assert_allclose(
+        found["second"]["weight"][0, 0], (IMAGE @ A).reshape(-1, 4).T @ dy.reshape(-1, 5), rtol=1e-12
+    )
+    np.testing.assert_allclose(dx, dy @ B.T @ A.T, rtol=1e-12)
+    _, tape = network.freeze().forward(IMAGE, ["second"])
+    assert network.gradients({"second": dy}, tape)[1] == {}
+
+
+def test_layers_are_told_whether_it_is_training():
+    """Batch normalisation and dropout, in the same list as other layers, get the argument and no other does."""
+    ones, zeros = np.ones(3), np.zeros(3)
+    network = Network(
+        [
+            Node("norm", BatchNorm(ones, zeros, zeros.copy(), ones.copy())),
+            Node("relu", ReLU()),
+            Node("drop", Dropout(0.5, np.random.default_rng(0))),
+        ]
+    )
+    shifted = IMAGE + 50
+    used, _ = network.forward(shifted, ["norm", "drop"])
+    np.testing.assert_allclose(used["norm"], shifted, rtol=1e-4)
+    trained, _ = network.forward(shifted, ["norm", "drop"], training=True)
+    assert abs(trained["norm"].mean()) < 1e-12
+    assert 0.5 < (trained["drop"] == 0).mean() < 0.9
+
+
+def test_names_and_aliases_reach_the_same_features():
+    """A tap asked for by its alias comes back under the alias, with its gradient understood under either."""
+    layers = [Node("conv", linear(A)), Node("relu", ReLU())]
+    network = Network(layers, {"block1_conv1": "relu"})
+    features, tape = network.forward(IMAGE, ["block1_conv1", "relu"])
+    assert list(features) == ["block1_conv1", "relu"]
+    assert features["block1_conv1"] is features["relu"]
+    dy = np.ones((2, 5, 4, 4))
+    both = network.backward({"block1_conv1": dy, "relu": dy}, tape)
+    np.testing.assert_allclose(both, 2 * network.backward({"relu": dy}, tape), rtol=1e-14)
+
+
+def test_an_unknown_layer_is_an_error_with_the_nearest_and_all_names():
+    """The message has what was asked for, what is close to it, and what there is, in order."""
+    with pytest.raises(
+        NstError, match=r"no layer 'rihgt'; did you mean 'right'\?; there are first, left, right"
+    ):
+        diamond().forward(IMAGE, ["rihgt"])
+    with pytest.raises(NstError, match="^no layer 'xyzzy'; there are first"):
+        diamond().resolve("xyzzy")
+
+
+def test_a_gradient_where_the_tape_does_not_reach_is_a_mistake():
+    """A gradient deeper than the forward pass went would be lost in silence; it raises instead."""
+    network, _ = chain()
+    _, tape = network.forward(IMAGE, ["f1"])
+    with pytest.raises(ValueError, match="f3"):
+        network.backward({"f3": IMAGE}, tape)
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [Node("a", ReLU()), Node("a", ReLU())],
+        [Node("a", ReLU(), ("b",)), Node("b", ReLU())],
+        [Node("a", ReLU(), ("a",))],
+    ],
+)
+def test_a_graph_out_of_order_is_refused(nodes):
+    """Names are unique, and each node comes after what it reads."""
+    with pytest.raises(ValueError, match="repeated or reads"):
+        Network(nodes)
+
+
+def test_the_tape_knows_its_bytes():
+    """nbytes counts every array that is kept, also inside tuples and lists, and nothing else."""
+    network = Network([Node("pool", MaxPool2d(2)), Node("relu", ReLU()), Node("join", Concat())])
+    _, tape = network.forward(IMAGE, ["relu"])
+    winners, mask = 2 * 2 * 2 * 3, 2 * 2 * 2 * 3
+    assert tape.nbytes() == winners + mask
+
+
+def test_activations_go_as_soon_as_nothing_reads_them():
+    """While the network runs, an activation that was read for the last time is freed before the next layer runs."""
+    import weakref
+
+    alive: list[int] = []
+    seen: list[weakref.ref] = []
+
+    class Watched(Layer):
+        def forward(self, x):
+            alive.append(sum(ref() is not None for ref in seen))
+            y = x + 1
+            seen.append(weakref.ref(y))
+            return y, None
+
+    network = Network([Node(f"f{n}", Watched()) for n in range(6)])
+    network.forward(IMAGE, ["f5"])
+    assert max(alive) <= 2  # the input of the layer that runs, and at most the one before it
+
+
+def test_another_dtype_is_another_network():
+    """astype casts all parameters of a copy; the original keeps its own, frozen layers stay frozen."""
+    network = diamond().freeze()
+    cast = network.astype(np.float32)
+    assert cast.nodes["first"].layer.weight.dtype == np.float32
+    assert network.nodes["first"].layer.weight.dtype == np.float64
+    assert all(node.layer.frozen for node in cast.nodes.values())
+    features, _ = cast.forward(IMAGE.astype(np.float32), ["last"])
+    assert features["last"].dtype == np.float32
+
+
+def test_an_error_in_a_layer_names_the_layer():
+    """An image that is too small says at which layer it became so."""
+    network = Network([Node("pool1", MaxPool2d(2)), Node("pool2", MaxPool2d(2)), Node("pool3", MaxPool2d(2))])
+    with pytest.raises(NstError, match="pool3.*2x2 does not fit into an input of 1x1"):
+        network.forward(np.zeros((1, 5, 5, 3)), ["pool3"])
