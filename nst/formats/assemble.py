@@ -174,5 +174,6 @@ def _convert(values: np.ndarray, table: Mapping[str, Shape], array: str, layout:
             )
         else:
             values = values.T
-    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which `verify` reports
+    # A float64 beyond float32 becomes inf and a signalling NaN a quiet one; `verify` reports both.
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.require(values, np.float32, ["C", "OWNDATA", "WRITEABLE"])

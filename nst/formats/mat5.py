@@ -33,29 +33,18 @@ MATRIX, COMPRESSED = 14, 15
 CELL, STRUCT, CHAR = 1, 2, 4
 # Of element types, and of the classes that variables have (double and single; the integers are 8 to 15).
 TYPES = {
-    1: "i1",
-    2: "u1",
-    3: "i2",
-    4: "u2",
-    5: "i4",
-    6: "u4",
-    7: "f4",
-    9: "f8",
-    12: "i8",
-    13: "u8",
-    16: "u1",
-    17: "u2",
-}
+    1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8", 16: "u1", 17: "u2",
+}  # fmt: skip
 CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 MAX_DEPTH = 12
 # Trained weights hardly compress; a stream that swells more than this is a bomb.
 MAX_RATIO, FREE = 16, 16 << 20
+PIECE = 1 << 20
 
 
 @dataclass
 class Matrix:
-    """One variable or member: its class, dimensions, and members, fields or the element that holds its
-    data."""
+    """One variable or member: its class, dimensions, and members, fields or the element with its data."""
 
     kind: int
     shape: tuple[int, ...]
@@ -103,8 +92,7 @@ def variables(path: str | os.PathLike, wanted: tuple[str, ...]) -> Iterator[tupl
 
 def _inflate(stream: memoryview, order: str) -> memoryview:
     """Decompress one variable to exactly the size that its tag declares, if that is a sane one."""
-    inflater = zlib.decompressobj()
-    tag = inflater.decompress(stream, 8)
+    tag = zlib.decompressobj().decompress(stream[:4096], 8)
     if len(tag) != 8:
         raise NstError("a compressed variable is cut short")
     kind, size = np.frombuffer(tag, f"{order}u4").tolist()
@@ -112,14 +100,12 @@ def _inflate(stream: memoryview, order: str) -> memoryview:
         raise NstError(
             f"a compressed variable of {len(stream)} bytes declares {size}: that is no set of weights"
         )
-    data, rest = bytearray(), inflater.unconsumed_tail
-    while len(data) < size:
-        piece = inflater.decompress(rest, min(1 << 24, size - len(data)))
-        if not piece:
-            raise NstError("a compressed variable is cut short")
-        data += piece
-        rest = inflater.unconsumed_tail
-    return memoryview(data)
+    inflater, data = zlib.decompressobj(), bytearray()
+    for start in range(0, len(stream), PIECE):
+        data += inflater.decompress(stream[start : start + PIECE], 8 + size - len(data))
+        if len(data) == 8 + size:
+            return memoryview(data)[8:]
+    raise NstError("a compressed variable is cut short")
 
 
 def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:

@@ -29,7 +29,11 @@ from nst.formats.mat5 import CELL, STRUCT, Matrix, variables
 def contents(path: str | os.PathLike) -> Iterator[Contents]:
     """Open a MatConvNet model and list its arrays as `conv1_1.weight`."""
     found = Contents("HWIO", CAFFE_RGB)
-    named = dict(variables(path, ("layers", "normalization", "meta")))
+    named: dict[str, Matrix] = {}
+    for name, value in variables(path, ("layers", "normalization", "meta")):
+        if name in named:
+            raise NstError(f"the variable {name!r} is there twice")
+        named[name] = value
     if "layers" not in named or named["layers"].kind != CELL:
         raise NstError("it has no cell array 'layers': it is not a MatConvNet model")
     for layer in named["layers"].cells:

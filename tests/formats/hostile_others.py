@@ -218,6 +218,7 @@ CASES = {
     "MAT element past the end": (raw(MAT_HEAD + element(14, b"", 1 << 31)), "cut short"),
     "MAT compressed bomb": (raw(MAT_HEAD + BOMB), "no set of weights"),
     "MAT without layers": (raw(MAT_HEAD + mat(1, (0, 0), name=b"other")), "no cell array"),
+    "MAT variable twice": (raw(MAT_HEAD + mat(1, (0, 0)) * 2), "there twice"),
     "MAT field names": (
         raw(MAT_HEAD + mat(1, (1, 1), mat(2, (1, 1), element(5, struct.pack("<i", -1)) + element(1, b"a")))),
         "field names",
