@@ -23,10 +23,13 @@ def main(argv: Sequence[str]) -> int:
 
     from nst.session.plan import make_plan
 
-    if options.dry_run or options.check_gradients:
-        plan = make_plan(options)
-        print("\n".join(plan.describe()))
-        return check(plan) if options.check_gradients else 0
+    if options.check_gradients:
+        from nst.session.check import check, shrink
+
+        return check(make_plan(shrink(options)))
+    if options.dry_run:
+        print("\n".join(make_plan(options).describe()))
+        return 0
 
     from nst.session.outputs import Outputs
     from nst.session.paint import Run

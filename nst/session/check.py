@@ -1,0 +1,36 @@
+"""`--check-gradients`: the run's own objective against differences, term by term, before anything is painted."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from nst.checks import OBJECTIVE_LIMIT, check_terms
+from nst.session.plan import Plan
+
+SIZE = 128  # longest side, in pixels: the same layers, weights and pictures, in seconds instead of many minutes
+NOISE = 8.0  # standard deviation, in grey levels
+
+
+def shrink(options: argparse.Namespace) -> argparse.Namespace:
+    """Return the options with `--size` brought down to what a check in float64 needs."""
+    return argparse.Namespace(**{**vars(options), "size": min(options.size, SIZE)})
+
+
+def check(plan: Plan) -> int:
+    """Check the image gradient of each term and of their sum in float64; print a table and return 0 if all pass.
+
+    The image is the run's start with a little noise: at the content itself the content loss and its gradient are
+    exactly zero, and a check there would prove nothing.
+    """
+    objective = plan.objective().astype(np.float64)
+    start = plan.sources.start.astype(np.float64)
+    image = start + NOISE * plan.rng.standard_normal(start.shape)
+    print(f"gradient of the image at {image.shape[2]}x{image.shape[1]} in float64, against central differences")
+    reports = check_terms(objective, image, seed=plan.options.seed)
+    for label, report in reports.items():
+        print(f"{label:24} {report}  {'ok' if report.passed() else 'FAILED'}")
+    right = sum(report.passed() for report in reports.values())
+    print(f"{right} of {len(reports)} right: error below {OBJECTIVE_LIMIT:g} and falling as the square of the step")
+    return int(right < len(reports))
