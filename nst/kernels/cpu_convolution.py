@@ -270,7 +270,7 @@ def conv2d_backward_weights(
 
 def _channel_blocks(x: np.ndarray) -> np.ndarray:
     """Return (N, H, W, C) as (C / 64, N, H, W, 64): what the innermost loop runs along must lie together."""
-    return np.ascontiguousarray(np.moveaxis(x.reshape(*x.shape[:3], -1, CHANNELS), 3, 0))
+    return np.ascontiguousarray(np.moveaxis(x.reshape(*x.shape[:3], x.shape[3] // CHANNELS, CHANNELS), 3, 0))
 
 
 @njit(fastmath=FAST, cache=True, parallel=True)
