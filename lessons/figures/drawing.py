@@ -123,3 +123,48 @@ def ramp(low: float, high: float, start: float, end: float, *, log: bool = False
     """Return the map from `low`..`high` on an axis to `start`..`end` in the drawing."""
     warp = np.log10 if log else float
     return lambda value: start + (warp(value) - warp(low)) / (warp(high) - warp(low)) * (end - start)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of a chart: its points, colour, and its name written at `at`, in the units of the axes."""
+
+    name: str
+    xs: Sequence[float]
+    ys: Sequence[float]
+    colour: str
+    at: tuple[float, float]
+    dash: str = ""
+
+
+def loglog(
+    curves: Sequence[Curve],
+    across: tuple[int, int],
+    up: tuple[int, int],
+    *,
+    labels: tuple[str, str],
+    size: tuple[int, int] = (680, 400),
+) -> str:
+    """Return a chart whose axes are powers of ten, `across` and `up` giving the first and the last exponent."""
+    width, height = size
+    left, right, top, bottom = 70, width - 24, 40, height - 56
+    x = ramp(10.0 ** across[0], 10.0 ** across[1], left, right, log=True)
+    y = ramp(10.0 ** up[0], 10.0 ** up[1], bottom, top, log=True)
+    parts = []
+    for power in range(across[0], across[1] + 1):
+        parts.append(line(x(10.0**power), top, x(10.0**power), bottom, colour="#e4e3de"))
+        parts.append(text(x(10.0**power), bottom + 20, f"1e{power}", size=12))
+    for power in range(up[0], up[1] + 1, 2 if up[1] - up[0] > 8 else 1):
+        parts.append(line(left, y(10.0**power), right, y(10.0**power), colour="#e4e3de"))
+        parts.append(text(left - 8, y(10.0**power) + 4, f"1e{power}", anchor="end", size=12))
+    for one in curves:
+        low, high = 10.0 ** up[0], 10.0 ** up[1]
+        parts.append(
+            curve(
+                [x(v) for v in one.xs], [y(min(max(v, low), high)) for v in one.ys], one.colour, dash=one.dash
+            )
+        )
+        parts.append(text(x(one.at[0]), y(one.at[1]), one.name, anchor="start", colour=one.colour))
+    parts.append(text((left + right) / 2, height - 14, labels[0]))
+    parts.append(text(left - 50, top - 16, labels[1], anchor="start"))
+    return svg(width, height, parts)

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from PIL import Image
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
@@ -21,7 +23,7 @@ for module in sorted(HERE.glob("*.py")):
     if module.stem != "make":
         importlib.import_module(f"lessons.figures.{module.stem}")
 
-COLOURS = 96
+COLOURS = 128
 
 
 def encode(drawn: Drawn) -> bytes:
@@ -29,7 +31,7 @@ def encode(drawn: Drawn) -> bytes:
     if isinstance(drawn, str):
         return drawn.encode("utf-8")
     stream = io.BytesIO()
-    drawn.quantize(COLOURS).save(stream, "PNG", optimize=True)
+    drawn.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=2).save(stream, "PNG", optimize=True)
     return stream.getvalue()
 
 

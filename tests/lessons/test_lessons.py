@@ -123,7 +123,7 @@ def test_figures_are_what_the_library_draws_today(name: str) -> None:
     else:
         old, new = (np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), float) for data in (kept, drawn))
     assert old.shape == new.shape
-    assert np.abs(old - new).mean() < 2
+    assert np.abs(old - new).mean() < 4
 
 
 def test_an_excerpt_can_leave_out_docstrings() -> None:
