@@ -182,7 +182,7 @@ def test_an_unknown_layer_is_an_error_with_the_nearest_and_all_names():
         NstError, match=r"no layer 'rihgt'; did you mean 'right'\?; there are first, left, right"
     ):
         diamond().forward(IMAGE, ["rihgt"])
-    with pytest.raises(NstError, match="^no layer 'xyzzy'; there are first"):
+    with pytest.raises(NstError, match=r"^no layer 'xyzzy'; there are first"):
         diamond().resolve("xyzzy")
 
 
@@ -249,5 +249,5 @@ def test_another_dtype_is_another_network():
 def test_an_error_in_a_layer_names_the_layer():
     """An image that is too small says at which layer it became so."""
     network = Network([Node("pool1", MaxPool2d(2)), Node("pool2", MaxPool2d(2)), Node("pool3", MaxPool2d(2))])
-    with pytest.raises(NstError, match="pool3.*2x2 does not fit into an input of 1x1"):
+    with pytest.raises(NstError, match=r"pool3.*2x2 does not fit into an input of 1x1"):
         network.forward(np.zeros((1, 5, 5, 3)), ["pool3"])

@@ -82,7 +82,7 @@ def test_real_weights_end_at_conv4_1(real_weights):
     network = vgg(real_weights)
     assert network.names[-2:] == ["conv4_1", "relu4_1"]
     with pytest.raises(
-        NstError, match="no layer 'relu4_2'; did you mean 'relu4_1'.* there are input, conv1_1"
+        NstError, match=r"no layer 'relu4_2'; did you mean 'relu4_1'.* there are input, conv1_1"
     ):
         network.resolve("relu4_2")
 
