@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     Raises
     ------
     NstError
-        When the folder is missing or cannot be written.
+        When the folder is missing or cannot be written, or the disk is full.
     """
     target = Path(path)
     if target.is_dir():
@@ -39,9 +40,11 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
             os.fsync(stream.fileno())
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(name)
+        if isinstance(error, OSError):  # as when the disk is full
+            raise NstError(f"cannot write {target}: {error.strerror or error}") from error
         raise
     _sync_folder(target.parent)
 
@@ -74,11 +77,18 @@ def sha256(path: str | os.PathLike) -> str:
 def require_file(path: str | os.PathLike, what: str) -> Path:
     """Return `path` as a `Path` if it is a readable, non-empty regular file, else raise an `NstError`."""
     found = Path(path)
-    if not found.exists():
-        raise NstError(f"{what} {found} does not exist")
-    if not found.is_file():
+    try:
+        status = found.stat()
+    except FileNotFoundError:
+        raise NstError(f"{what} {found} does not exist") from None
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # a name too long, a folder that may not be entered, a null character
+        raise NstError(f"{what} {found!s:.200} cannot be read: {error}") from error
+    if not stat.S_ISREG(status.st_mode):
         raise NstError(f"{what} {found} is not a file")
-    if found.stat().st_size == 0:
+    if status.st_size == 0:
         raise NstError(f"{what} {found} is empty")
     if not os.access(found, os.R_OK):
         raise NstError(f"{what} {found} cannot be read: permission denied")

@@ -2,55 +2,55 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 
 from nst.cli import run_door
+from nst.engine.checkpoint import Checkpoint, load_checkpoint
+from nst.session.arguments import parse, resumed
+from nst.session.check import check, shrink
+from nst.session.outputs import Outputs, checkpoint_path
+from nst.session.paint import Run
+from nst.session.plan import make_plan
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the door; see `python -m nst.run --help`."""
-    from nst.session.arguments import parse, resumed
-
+    """Paint, or check, or only say what would be done; see `python -m nst.run --help`."""
     options, checkpoint, arguments = parse(argv), None, list(argv)
     if options.resume is not None:
-        from nst.engine.checkpoint import load_checkpoint
-        from nst.session.outputs import checkpoint_path
-
         checkpoint = load_checkpoint(options.resume or checkpoint_path(options.output))
         arguments = checkpoint.settings.get("arguments")
         options = resumed(argv, arguments)
-
-    from nst.session.plan import make_plan
-
     if options.check_gradients:
-        from nst.session.check import check, shrink
-
         return check(make_plan(shrink(options)))
     if options.dry_run:
         print("\n".join(make_plan(options).describe()))
         return 0
+    return _paint(options, checkpoint, arguments)
 
-    from nst.session.outputs import Outputs
-    from nst.session.paint import Run
 
+def _paint(options: argparse.Namespace, checkpoint: Checkpoint | None, arguments: list[str]) -> int:
     outputs = Outputs(options.output, [*options.pictures, options.init, options.weights or ""])
     plan = make_plan(options)
-    if not options.quiet:
-        print("\n".join(plan.notes), file=sys.stderr)
+    say = _silent if options.quiet else _say
+    say("\n".join(plan.notes))
     run = Run(plan, outputs, arguments)
     if checkpoint is not None:
         run.restore(checkpoint)
     reason, interrupted = run.paint()
-    if not options.quiet:
-        print(
-            f"{reason}; wrote {outputs.picture}, {outputs.record.name}, {outputs.report.name}",
-            file=sys.stderr,
-        )
+    say(f"{reason}; wrote {outputs.picture}, {outputs.record.name}, {outputs.report.name}")
     if interrupted:
-        print(f"go on with: python -m nst.run --resume {outputs.checkpoint}", file=sys.stderr)
-        return 130
-    return 0
+        say(f"go on with: python -m nst.run --resume {outputs.checkpoint}")
+    return 130 if interrupted else 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _silent(text: str) -> None:
+    """Say nothing: `--quiet`."""
 
 
 if __name__ == "__main__":

@@ -135,12 +135,11 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="any format that nst.weights reads; else $NST_WEIGHTS, then the cache",
     )
-    add("--pooling", choices=("max", "avg"), default="max")
+    add("--pooling", choices=("max", "avg"), help="default: max; avg for the random network")
     add(
         "--padding",
         choices=("zero", "reflect", "replicate"),
-        default="zero",
-        help="what convolutions see outside",
+        help="what convolutions see outside; default: zero; reflect for the random network",
     )
 
 

@@ -9,7 +9,9 @@ import numpy as np
 from nst.checks import OBJECTIVE_LIMIT, check_terms
 from nst.session.plan import Plan
 
-SIZE = 128  # longest side, in pixels: the same layers, weights and pictures, in seconds instead of many minutes
+SIZE = (
+    128  # longest side, in pixels: the same layers, weights and pictures, in seconds instead of many minutes
+)
 NOISE = 8.0  # standard deviation, in grey levels
 
 
@@ -27,10 +29,14 @@ def check(plan: Plan) -> int:
     objective = plan.objective().astype(np.float64)
     start = plan.sources.start.astype(np.float64)
     image = start + NOISE * plan.rng.standard_normal(start.shape)
-    print(f"gradient of the image at {image.shape[2]}x{image.shape[1]} in float64, against central differences")
+    print(
+        f"gradient of the image at {image.shape[2]}x{image.shape[1]} in float64, against central differences"
+    )
     reports = check_terms(objective, image, seed=plan.options.seed)
     for label, report in reports.items():
         print(f"{label:24} {report}  {'ok' if report.passed() else 'FAILED'}")
     right = sum(report.passed() for report in reports.values())
-    print(f"{right} of {len(reports)} right: error below {OBJECTIVE_LIMIT:g} and falling as the square of the step")
+    print(
+        f"{right} of {len(reports)} right: error below {OBJECTIVE_LIMIT:g} and falling as the square of the step"
+    )
     return int(right < len(reports))

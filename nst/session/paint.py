@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-
 from nst.engine.checkpoint import Checkpoint, save_checkpoint
 from nst.engine.optimise import Progressed, optimise
 from nst.errors import NstError
@@ -60,7 +59,7 @@ class Run:
         try:
             self.optimizer.load(checkpoint.optimizer)
             self.plan.rng.bit_generator.state = checkpoint.rng
-        except (KeyError, ValueError, TypeError) as error:
+        except (LookupError, ValueError, TypeError, ArithmeticError) as error:
             raise NstError(f"the checkpoint's optimiser state does not fit: {error}") from error
         self.image, self.iteration = checkpoint.image, checkpoint.iteration
         self.trace = Trace.from_plain(checkpoint.trace)

@@ -67,8 +67,13 @@ def read_weights(options: argparse.Namespace) -> tuple[Weights, str]:
 
 
 def build_network(options: argparse.Namespace, weights: Weights) -> Network:
-    """Return the frozen network with the pooling and padding of the options."""
-    return vgg(weights, options.pooling, options.padding)
+    """Return the frozen network with the pooling and padding of the options.
+
+    A trained network keeps by default what it was trained with. Random filters have no such preference, and look
+    smoother, without a dark seam, under average pooling and reflection.
+    """
+    pooling, padding = ("avg", "reflect") if weights.network == "random" else ("max", "zero")
+    return vgg(weights, options.pooling or pooling, options.padding or padding)
 
 
 def read_pictures(options: argparse.Namespace, rng: np.random.Generator) -> Sources:
