@@ -34,10 +34,10 @@ def _paint(options: argparse.Namespace, checkpoint: Checkpoint | None, arguments
     outputs = Outputs(options.output, [*options.pictures, options.init, options.weights or ""])
     plan = make_plan(options)
     say = _silent if options.quiet else _say
-    say("\n".join(plan.notes))
     run = Run(plan, outputs, arguments)
     if checkpoint is not None:
         run.restore(checkpoint)
+    say("\n".join(plan.notes))
     reason, interrupted = run.paint()
     say(f"{reason}; wrote {outputs.picture}, {outputs.record.name}, {outputs.report.name}")
     if interrupted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class Outputs:
         self.report = self.picture.with_suffix(".html")
         self.checkpoint = checkpoint_path(output)
         for path in inputs:
-            if Path(path).exists() and self.picture.exists() and self.picture.samefile(path):
+            if os.path.exists(path) and self.picture.exists() and self.picture.samefile(path):
                 raise NstError(f"--output {output} would overwrite an input; choose another name")
 
     def write_picture(
