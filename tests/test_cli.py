@@ -1,0 +1,135 @@
+"""What every door shares: exit statuses, one-line errors, --debug, --version."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import nst
+from nst.cli import Parser, run_door
+from nst.errors import NstError, nearest
+
+
+def raising(error):
+    def main(argv):
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize("returned, status", [(None, 0), (0, 0), (1, 1), (130, 130)])
+def test_a_door_exits_with_what_main_returns(returned, status):
+    """None stands for 0; everything else is the exit status."""
+    assert run_door(lambda argv: returned, []) == status
+
+
+def test_the_arguments_arrive(monkeypatch):
+    """Those given, or those of the process."""
+    seen = []
+    run_door(seen.append, ["a", "b"])
+    monkeypatch.setattr(sys, "argv", ["door", "c"])
+    run_door(seen.append)
+    assert seen == [["a", "b"], ["c"]]
+
+
+def test_an_error_of_the_user_is_one_line(capsys):
+    """Line breaks within the message are gone, nothing goes to stdout, and the status is 2."""
+    assert run_door(raising(NstError("file x\n  is no  picture")), []) == 2
+    assert capsys.readouterr() == ("", "nst: file x is no picture\n")
+
+
+def test_debug_shows_where_an_error_came_from():
+    """With --debug the exception comes through with its traceback."""
+    with pytest.raises(NstError):
+        run_door(raising(NstError("x")), ["--debug"])
+    with pytest.raises(MemoryError):
+        run_door(raising(MemoryError()), ["--debug"])
+
+
+def test_a_mistake_of_the_programmer_is_not_hidden():
+    """Anything but an error of the user keeps its traceback."""
+    with pytest.raises(ZeroDivisionError):
+        run_door(raising(ZeroDivisionError()), [])
+
+
+def test_interruption_is_130(capsys):
+    """Ctrl-C before the work has begun: one line, and the status that shells expect."""
+    assert run_door(raising(KeyboardInterrupt()), []) == 130
+    assert capsys.readouterr().err == "nst: interrupted\n"
+
+
+def test_too_little_memory_is_one_line_with_advice(capsys):
+    """The message says what to do: use a smaller size."""
+    assert run_door(raising(MemoryError("Unable to allocate 9 GiB")), []) == 2
+    assert capsys.readouterr().err == (
+        "nst: not enough memory (Unable to allocate 9 GiB); try a smaller --size\n"
+    )
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    """`door | head` ends in silence with status 0."""
+    code = (
+        "import sys\nfrom nst.cli import run_door\n"
+        "def main(argv):\n    for _ in range(100_000): print('x' * 100)\n"
+        "sys.exit(run_door(main))"
+    )
+    door = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    door.stdout.readline()
+    door.stdout.close()
+    err = door.stderr.read()
+    door.stderr.close()
+    assert (door.wait(60), err) == (0, b"")
+
+
+def test_a_wrong_argument_is_an_error_of_the_user(capsys):
+    """It says what is wrong and where help is, in one line instead of the whole usage."""
+
+    def main(argv):
+        Parser(prog="python -m nst.door").parse_args(argv)
+
+    assert run_door(main, ["--wrong"]) == 2
+    assert capsys.readouterr().err == "nst: unrecognized arguments: --wrong (see python -m nst.door --help)\n"
+
+
+def test_arguments_are_not_abbreviated():
+    """A prefix of a flag is no flag: a later flag would change what it means."""
+    parser = Parser()
+    parser.add_argument("--iterations")
+    with pytest.raises(NstError, match="unrecognized arguments: --iter=5"):
+        parser.parse_args(["--iter=5"])
+
+
+def test_version(capsys):
+    """--version prints name and version, and ends with 0."""
+    with pytest.raises(SystemExit) as end:
+        Parser().parse_args(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"nst {nst.__version__}\n"
+
+
+def test_help_shows_defaults():
+    """The default of an argument stands behind its help."""
+    parser = Parser()
+    parser.add_argument("--size", default=512, help="longest side")
+    assert "longest side (default: 512)" in parser.format_help()
+
+
+@pytest.mark.parametrize(
+    "name, hint",
+    [("relu41", "; did you mean 'relu4_1'?"), ("relu4_2", "; did you mean 'relu4_1'?"), ("zzz", "")],
+)
+def test_the_nearest_name(name, hint):
+    """Something close is suggested, nothing where nothing is close."""
+    assert nearest(name, ["relu4_1", "pool5"]) == hint
+
+
+@pytest.mark.parametrize("door", ["run", "weights", "gradcheck"])
+def test_every_door_shows_its_help(door):
+    """`python -m nst.DOOR --help` ends with 0, names itself, and writes nothing to stderr."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"nst.{door}", "--help"], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"nst.{door} [" in done.stdout.splitlines()[0]
