@@ -97,12 +97,14 @@ def max_pool_forward(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each window's maximum and its tap's number, i * kw + j; the first of equal maxima wins.
 
-    The padding is -inf, so that it is never chosen over a number. A NaN in the window is its maximum.
+    The padding is -inf and never chosen, not even where all pixels are. A NaN in the window is its maximum.
     """
     padded = _pad(x, size, stride, padding, out_hw, fill=-np.inf)
+    inside = _pad(np.ones(x.shape, bool), size, stride, padding, out_hw, fill=False)
     windows = np.stack([padded[where] for _, _, where in _taps(size, stride, out_hw)])
-    argmax = windows.argmax(axis=0)
-    return np.take_along_axis(windows, argmax[None], axis=0)[0], argmax
+    first_inside = np.stack([inside[where] for _, _, where in _taps(size, stride, out_hw)]).argmax(axis=0)
+    y = windows.max(axis=0)
+    return y, np.where(y == -np.inf, first_inside, windows.argmax(axis=0))
 
 
 def max_pool_backward(
