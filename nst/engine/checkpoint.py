@@ -78,35 +78,29 @@ def load_checkpoint(path: str | os.PathLike) -> Checkpoint:
     """
     found = require_file(path, "checkpoint")
     try:
-        arrays = _read_arrays(found)
-        meta = json.loads(arrays.pop("meta").tobytes())
-        if meta.get("format") != FORMAT:
-            raise NstError(f"checkpoint {found} is {meta.get('format')!r}, not {FORMAT!r}")
-        image = arrays.pop("image")
-        if image.ndim != 4 or image.shape[0] != 1 or image.shape[3] != 3 or image.dtype != np.float32:
-            raise NstError(
-                f"checkpoint {found}: the image is {image.dtype} {image.shape}, not float32 (1, H, W, 3)"
-            )
-        if not np.isfinite(image).all():
-            raise NstError(f"checkpoint {found}: the image is not finite")
-        state = _family(arrays, "optimizer.")
-        thumbnails = {int(number): picture for number, picture in _family(arrays, "thumbnail.").items()}
-        if any(p.dtype != np.uint8 or p.ndim != 3 or p.shape[2] != 3 for p in thumbnails.values()):
-            raise ValueError("a thumbnail is not (h, w, 3) uint8")
-        rest = {key: _typed(meta, key, kind) for key, kind in _META.items()}
-        return Checkpoint(image=image, optimizer=state, thumbnails=thumbnails, **rest)
-    except NstError:
-        raise
-    except (
-        zipfile.BadZipFile,
-        ValueError,
-        KeyError,
-        EOFError,
-        OSError,
-        RecursionError,
-        AttributeError,
-    ) as error:
-        raise NstError(f"checkpoint {found} is damaged or no checkpoint: {error}") from error
+        return _parse(_read_arrays(found))
+    except Exception as error:  # parsers of foreign bytes (zipfile, json, NumPy) raise whatever they please
+        cause = f"it lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise NstError(
+            f"checkpoint {found} is damaged or no checkpoint ({cause:.200}); start anew"
+        ) from error
+
+
+def _parse(arrays: dict[str, np.ndarray]) -> Checkpoint:
+    """Return the checkpoint that the members of a file make up; a ValueError or KeyError when they make none."""
+    meta = json.loads(arrays.pop("meta").tobytes())
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise ValueError(f"its format is not {FORMAT!r}")
+    image = arrays.pop("image")
+    if image.ndim != 4 or image.shape[0] != 1 or image.shape[3] != 3 or image.dtype != np.float32:
+        raise ValueError(f"the image is {image.dtype} {image.shape}, not float32 (1, H, W, 3)")
+    if not np.isfinite(image).all():
+        raise ValueError("the image is not finite")
+    thumbnails = {int(number): picture for number, picture in _family(arrays, "thumbnail.").items()}
+    if any(p.dtype != np.uint8 or p.ndim != 3 or p.shape[2] != 3 or not p.size for p in thumbnails.values()):
+        raise ValueError("a thumbnail is not (h, w, 3) uint8")
+    rest = {key: _typed(meta, key, kind) for key, kind in _META.items()}
+    return Checkpoint(image=image, optimizer=_family(arrays, "optimizer."), thumbnails=thumbnails, **rest)
 
 
 _META = {"iteration": int, "settings": dict, "hashes": dict, "rng": dict, "trace": dict}
@@ -126,12 +120,14 @@ def _read_arrays(path: os.PathLike) -> dict[str, np.ndarray]:
     """Read the members of an uncompressed npz, each only after its header agrees with the bytes that are there."""
     arrays = {}
     with zipfile.ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > os.path.getsize(path):
+            raise ValueError("its members claim more bytes than it has")
         for member in archive.infolist():
             if member.compress_type != zipfile.ZIP_STORED or not member.filename.endswith(".npy"):
                 raise ValueError(f"unexpected member {member.filename!r}")
             name = member.filename.removesuffix(".npy")
-            if member.file_size > os.path.getsize(path) or (name == "meta" and member.file_size > META_LIMIT):
-                raise ValueError(f"{name} claims {member.file_size} bytes")
+            if name == "meta" and member.file_size > META_LIMIT:
+                raise ValueError(f"its JSON has {member.file_size} bytes")
             with archive.open(member) as stream:
                 arrays[name] = _read_array(stream.read(), name)
     return arrays
