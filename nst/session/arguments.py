@@ -145,7 +145,7 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
 
 def _add_optimiser(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--iterations", type=whole(1), default=300)
+    add("--iterations", type=whole(1), default=200, help="number of the last iteration")
     add("--optimizer", choices=("lbfgs", "adam"), default="lbfgs")
     add("--history", type=whole(1, 1000), default=10, help="L-BFGS: pairs remembered")
     add("--learning-rate", type=number(0, above=True), default=10.0, help="Adam: in units of 0..255")
