@@ -1,0 +1,18 @@
+"""What moves a picture: the objective, the loop over an optimiser's steps, checkpoints, and style transfer's terms."""
+
+from nst.engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from nst.engine.objective import Evaluation, Objective, Term
+from nst.engine.optimise import Progressed, optimise
+from nst.engine.style_transfer import StyleTransfer
+
+__all__ = [
+    "Checkpoint",
+    "Evaluation",
+    "Objective",
+    "Progressed",
+    "StyleTransfer",
+    "Term",
+    "load_checkpoint",
+    "optimise",
+    "save_checkpoint",
+]
