@@ -181,7 +181,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     NstError
         For anything that is wrong with them.
     """
-    options = parser().parse_args(list(argv))
+    options = parser().parse_intermixed_args(list(argv))  # pictures may stand on both sides of flags
     if len(options.pictures) == 1 and options.resume is None:
         raise NstError("a style picture is missing: give the content, then one or more styles")
     styles = max(1, len(options.pictures) - 1)

@@ -12,16 +12,16 @@ import numpy as np
 from nst.engine.objective import Objective
 from nst.engine.style_transfer import StyleTransfer
 from nst.errors import NstError
-from nst.networks import Network
+from nst.networks import Network, vgg
 from nst.optimizers import LBFGS, Adam
 from nst.session.arguments import choose_layers
 from nst.session.sources import (
     CONTENT_LAYERS,
     STYLE_LAYERS,
     Sources,
-    build_network,
     read_pictures,
     read_weights,
+    settled,
 )
 
 
@@ -92,7 +92,8 @@ def make_plan(options: argparse.Namespace) -> Plan:
         For a file that cannot be used, a layer that does not exist, a picture that is too small.
     """
     weights, line = read_weights(options)
-    network = build_network(options, weights)
+    options = settled(options, weights)
+    network = vgg(weights, options.pooling, options.padding)
     existing = [name for name in CONTENT_LAYERS if name in network.nodes][:1]
     content = choose_layers(options.content_layers, existing, network, "content")
     style = choose_layers(options.style_layers, STYLE_LAYERS, network, "style")

@@ -13,7 +13,7 @@ from nst.errors import NstError
 from nst.formats.known import find_weights
 from nst.images import Picture, load, match_colours, resize, resize_to
 from nst.images.bundled import landscape_path, strokes_path
-from nst.networks import Network, Weights, random_weights, vgg
+from nst.networks import Weights, random_weights
 
 CONTENT_LAYERS = ("relu4_2", "relu3_2")  # the first that exists
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")  # all that exist
@@ -66,14 +66,15 @@ def read_weights(options: argparse.Namespace) -> tuple[Weights, str]:
     )
 
 
-def build_network(options: argparse.Namespace, weights: Weights) -> Network:
-    """Return the frozen network with the pooling and padding of the options.
+def settled(options: argparse.Namespace, weights: Weights) -> argparse.Namespace:
+    """Return the options with what depends on the network decided: its name, pooling, padding.
 
     A trained network keeps by default what it was trained with. Random filters have no such preference, and look
     smoother, without a dark seam, under average pooling and reflection.
     """
     pooling, padding = ("avg", "reflect") if weights.network == "random" else ("max", "zero")
-    return vgg(weights, options.pooling or pooling, options.padding or padding)
+    decided = {"pooling": options.pooling or pooling, "padding": options.padding or padding}
+    return argparse.Namespace(**{**vars(options), **decided, "network": weights.network})
 
 
 def read_pictures(options: argparse.Namespace, rng: np.random.Generator) -> Sources:
