@@ -20,8 +20,9 @@ def main(argv: Sequence[str]) -> int:
     options, checkpoint, arguments = parse(argv), None, list(argv)
     if options.resume is not None:
         checkpoint = load_checkpoint(options.resume or checkpoint_path(options.output))
-        arguments = checkpoint.settings.get("arguments")
-        options = resumed(argv, arguments)
+        options = resumed(argv, checkpoint.settings.get("arguments"))
+        changed = [f"--output={options.output}", f"--iterations={options.iterations}"]
+        arguments = [*checkpoint.settings["arguments"], *changed]  # for the checkpoints of this run
     if options.check_gradients:
         return check(make_plan(shrink(options)))
     if options.dry_run:

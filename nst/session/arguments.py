@@ -12,6 +12,7 @@ from nst.images import MAX_PIXELS
 
 # What a resumed run may change: none of it has an influence on the iterations.
 FREE = ("iterations", "output", "print_every", "save_every", "quiet", "debug", "resume", "max_pixels")
+FREE += ("dry_run", "check_gradients")
 
 
 def number(low: float = -math.inf, high: float = math.inf, above: bool = False) -> Callable[[str], float]:
@@ -202,9 +203,9 @@ def resumed(argv: Sequence[str], saved: object) -> argparse.Namespace:
     """
     if not isinstance(saved, list) or not all(isinstance(token, str) for token in saved):
         raise NstError("the checkpoint does not say what its run was asked for")
-    before, now = parse(saved), parse(argv)
-    if not now.pictures:
-        now = parse([*saved, *argv])
+    before = parse(saved)
+    now = parser().parse_intermixed_args(list(argv), argparse.Namespace(**vars(before)))
+    now.pictures = now.pictures or before.pictures
     for key, value in vars(before).items():
         if key not in FREE and getattr(now, key) != value:
             flag = "the pictures" if key == "pictures" else "--" + key.replace("_", "-")
