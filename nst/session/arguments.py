@@ -90,7 +90,7 @@ def _add_objective(group: argparse._ArgumentGroup) -> None:
     add(
         "--range-weight",
         type=number(0),
-        default=1000.0,
+        default=10_000.0,
         help="weight of the penalty on colours outside 0..255",
     )
     add(
