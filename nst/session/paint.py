@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nst.engine.checkpoint import Checkpoint, save_checkpoint
+from nst.engine.objective import Objective
 from nst.engine.optimise import Progressed, optimise
 from nst.errors import NstError
 from nst.report import Progress, Trace
@@ -88,24 +89,18 @@ class Run:
             self.save(reason)
             return reason, interrupted()
 
-    def _record(self, step: Progressed, objective: Any, progress: Progress) -> None:
+    def _record(self, step: Progressed, objective: Objective, progress: Progress) -> None:
         now = time.perf_counter()
         seconds, self._last = now - self._last, now
         self.timings["iterations"] = self.timings.get("iterations", 0.0) + seconds
         self.image, self.iteration = step.image, step.iteration
         options = self.plan.options
-        shares = None
-        if (
-            step.iteration in EARLY
-            or step.iteration % options.save_every == 0
-            or step.iteration == options.iterations
-        ):
-            with self._timed("gradient shares"):
-                norms = objective.gradient_norms(step.image)
-                whole = sum(norms.values()) or 1.0
-                shares = {label: norm / whole for label, norm in norms.items()}
+        milestone = step.iteration % options.save_every == 0 or step.iteration == options.iterations
+        if milestone or step.iteration in EARLY:
             self.thumbnails[step.iteration] = thumbnail(step.image)
             thin(self.thumbnails)
+        # A backward pass for each term: as long as two iterations or three, so not often.
+        shares = self._shares(objective) if milestone or step.iteration == 1 else None
         self.trace.add(
             step.iteration,
             step.value,
@@ -117,6 +112,13 @@ class Run:
         )
         progress.update(step.iteration, step.value, step.parts)
         self._last = time.perf_counter()
+
+    def _shares(self, objective: Objective) -> dict[str, float]:
+        """Return each term's part of the pull at the picture, by the norm of its own gradient."""
+        with self._timed("gradient shares"):
+            norms = objective.gradient_norms(self.image)
+            whole = sum(norms.values()) or 1.0
+            return {label: norm / whole for label, norm in norms.items()}
 
     def save(self, reason: str) -> None:
         """Write checkpoint, picture, record and report."""
