@@ -25,6 +25,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
     def error(self, message: str) -> None:  # type: ignore[override]
+        """Raise what `run_door` turns into one line, instead of printing the usage and exiting."""
         raise NstError(f"{message} (see {self.prog} --help)")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nst.engine.objective import Objective
+from nst.optimizers import LBFGS, Adam
 
 
 @dataclass
@@ -43,7 +44,7 @@ class _Recorder:
 def optimise(
     objective: Objective,
     image: np.ndarray,
-    optimizer,
+    optimizer: LBFGS | Adam,
     iterations: int,
     *,
     done: int = 0,

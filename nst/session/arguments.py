@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from nst.cli import Parser
 from nst.errors import NstError, nearest
 from nst.images import MAX_PIXELS
+from nst.networks import Network
 
 # What a resumed run may change: none of it has an influence on the iterations.
 FREE = ("iterations", "output", "print_every", "save_every", "quiet", "debug", "resume", "max_pixels")
@@ -216,7 +217,7 @@ def resumed(argv: Sequence[str], saved: object) -> argparse.Namespace:
 
 
 def choose_layers(
-    asked: dict[str, float] | None, default: Sequence[str], network, kind: str
+    asked: dict[str, float] | None, default: Sequence[str], network: Network, kind: str
 ) -> dict[str, float]:
     """Return taps under the network's own names; the default is cut to the layers that exist.
 
