@@ -140,8 +140,9 @@ def _check_sizes(plan: Plan) -> None:
                     shape = node.layer.output_shape(shape)
                 except NstError as error:
                     size = f"{picture.shape[2]}x{picture.shape[1]}"
+                    larger = "--style-scale or --size" if role.startswith("style") else "--size"
                     raise NstError(
-                        f"the {role} at {size} is too small for {node.name}; use a larger --size: {error}"
+                        f"the {role} at {size} is too small for {node.name}; use a larger {larger}"
                     ) from error
 
 
