@@ -31,7 +31,7 @@ def _door(**options: object) -> Parser:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nst.weights", description=__doc__)
+    parser = Parser(prog="python -m nst.weights", description=__doc__)
     doors = parser.add_subparsers(required=True, metavar="get|convert|verify|info", parser_class=_door)
 
     door = doors.add_parser("get", help="download the published weights and convert them")

@@ -6,7 +6,7 @@ import numpy as np
 
 from nst import kernels
 from nst.layers.base import Layer
-from nst.layers.pad import MODES, NO_PADDING, pad_backward, pad_forward, padded_shape
+from nst.layers.pad import MODES, NO_PADDING, check_room, pad_backward, pad_forward, padded_shape
 from nst.layers.window import Pair, Sides, pair, sides, window_count
 
 Saved = tuple[tuple[int, ...], "np.ndarray | None"]
@@ -89,6 +89,7 @@ class Conv2d(Layer):
         if len(shape) != 4 or shape[3] != self.weight.shape[2] * self.groups:
             channels = self.weight.shape[2] * self.groups
             raise ValueError(f"convolution expects (N, H, W, {channels}), not {tuple(shape)}")
+        check_room(shape, self.padding, self.padding_mode)
         out_hw = window_count(shape, self.weight.shape[:2], self.stride, self.padding)
         return (shape[0], *out_hw, self.weight.shape[3])
 

@@ -69,6 +69,16 @@ def padded_shape(shape: tuple[int, ...], padding: Sides) -> tuple[int, ...]:
     return n, height + sum(padding[0]), width + sum(padding[1]), channels
 
 
+def check_room(shape: tuple[int, ...], padding: Sides, mode: str) -> None:
+    """Raise an `NstError` when `reflect` needs more places than an image of `shape` (N, H, W, C) has."""
+    for length, edges in zip(shape[1:3], padding, strict=True):
+        if mode == "reflect" and max(edges) >= length:
+            raise NstError(
+                f"reflect padding of {max(edges)} needs more than {max(edges)} pixels, but the image is "
+                f"{shape[1]}x{shape[2]} there; use a larger image or zero padding"
+            )
+
+
 def pad_forward(x: np.ndarray, padding: Sides, mode: str) -> np.ndarray:
     """Return `x` (N, H, W, C) with the padding drawn around it; `x` itself when there is none to draw.
 
@@ -79,12 +89,7 @@ def pad_forward(x: np.ndarray, padding: Sides, mode: str) -> np.ndarray:
     """
     if padding == NO_PADDING:
         return x
-    for length, edges in zip(x.shape[1:3], padding, strict=True):
-        if mode == "reflect" and max(edges) >= length:
-            raise NstError(
-                f"reflect padding of {max(edges)} needs more than {max(edges)} pixels, but the image is "
-                f"{x.shape[1]}x{x.shape[2]} there; use a larger image or zero padding"
-            )
+    check_room(x.shape, padding, mode)
     return np.pad(x, ((0, 0), *padding, (0, 0)), mode=_NUMPY_NAMES[mode])
 
 
