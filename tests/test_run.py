@@ -310,3 +310,11 @@ def test_real_weights_are_found_and_named(door, pictures, real_weights_path, mon
         and "did you mean 'relu4_1'" in refused.err
         and "there are input, conv1_1" in refused.err
     )
+
+
+def test_too_small_a_picture_for_reflection(door, pictures, tmp_path):
+    """Where one row of pixels is left, nothing can be reflected: the line names the layer, and nothing is written."""
+    before = sorted(os.listdir(tmp_path))
+    ended = door(main, *pictures, "--network", "random", "--size", 32, "--quiet")
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "conv5_1" in ended.err and sorted(os.listdir(tmp_path)) == before

@@ -83,7 +83,7 @@ def test_without_pictures_there_are_two_of_our_own():
 def test_a_picture_that_is_too_small_is_refused_before_the_work_begins(plan):
     """The message has the role, the size, and the layer that is left without pixels."""
     with pytest.raises(
-        NstError, match="the style 1 at 3x4 is too small for pool2; use a larger --style-scale or --size$"
+        NstError, match=r"the style 1 at 3x4 is too small for pool2; use a larger --style-scale or --size$"
     ):
         plan(
             "--style-scale",
