@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nst.engine.objective import Objective
+from nst.errors import NstError
 from nst.optimizers import LBFGS, Adam
 
 
@@ -70,11 +71,21 @@ def optimise(
     image : ndarray
     reason : str
         Why the loop ended, in words.
+
+    Raises
+    ------
+    NstError
+        When the loss or the image is no longer finite, as a huge weight or learning rate brings about.
     """
     recorder = _Recorder(objective)
     parts: dict[str, float] = {}
     for iteration in range(done + 1, iterations + 1):
-        step = optimizer.step(recorder, image)
+        with np.errstate(over="ignore", invalid="ignore"):  # found out below, and said in words
+            step = optimizer.step(recorder, image)
+        if not (np.isfinite(step.value) and np.isfinite(step.x).all()):
+            raise NstError(
+                f"iteration {iteration}: the loss or the image is not finite; lower the learning rate or the weights"
+            )
         image = step.x
         parts = recorder.parts.get(step.value, parts)
         recorder.parts.clear()

@@ -52,6 +52,7 @@ class Pad2d(Layer):
 
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return (N, top + H + bottom, left + W + right, C)."""
+        check_room(shape, self.padding, self.mode)
         return padded_shape(shape, self.padding)
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, None]:

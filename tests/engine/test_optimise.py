@@ -9,6 +9,7 @@ import pytest
 
 from nst.engine.optimise import optimise
 from nst.engine.style_transfer import StyleTransfer
+from nst.errors import NstError
 from nst.optimizers import LBFGS, Adam
 
 RNG = np.random.default_rng(12)
@@ -90,14 +91,13 @@ def test_it_ends_when_the_optimiser_does(objective):
     np.testing.assert_array_equal(final, grey)
 
 
-def test_what_is_not_finite_ends_the_loop_and_keeps_the_image(objective):
-    """An objective that overflows is reported as the reason; the image is the last good one."""
+def test_a_start_that_is_not_finite_is_refused(objective):
+    """The loop ends in one line at the first iteration, whichever the optimiser."""
     broken = CONTENT.copy()
     broken[0, 0, 0, 0] = np.nan
     for optimizer in (LBFGS(), Adam()):
-        final, reason, _ = run(objective, optimizer, 5, image=broken)
-        assert "not finite (iteration 1)" in reason
-        np.testing.assert_array_equal(final, broken)
+        with pytest.raises(NstError, match="iteration 1: the loss or the image is not finite"):
+            run(objective, optimizer, 5, image=broken)
 
 
 @pytest.mark.parametrize("make", [LBFGS, Adam])
@@ -118,3 +118,11 @@ def test_nothing_left_to_do(objective):
     """With all iterations done before, the image comes back at once and nothing is reported."""
     final, reason, seen = run(objective, LBFGS(), 5, done=5)
     assert final is CONTENT and seen == [] and reason == "all 5 iterations done"
+
+
+def test_an_image_that_is_no_longer_finite_is_refused(objective):
+    """A learning rate beyond float32 ends in one line that says what to lower, without a warning from NumPy."""
+    with pytest.raises(
+        NstError, match=r"iteration \d+: the loss or the image is not finite; lower the learning rate"
+    ):
+        optimise(objective, CONTENT, Adam(learning_rate=1e38), 10)
