@@ -142,10 +142,10 @@ def test_the_image_gradient_is_autograds(weights, pooling, padding, size):
 @pytest.mark.parametrize("padding", ["zero", "reflect"])
 def test_in_float32_it_is_as_precise_as_autograd(weights, padding):
     """Where only features count (average pooling, neither total variation nor range), ours strays from the
-    float64 gradient by no more than twice what PyTorch's own float32 gradient does."""
+    float64 gradient hardly more than PyTorch's own float32 gradient does (measured: less)."""
     case = *pictures(128), "avg", padding
     _, exact = theirs(weights, np.float64, *case, **FEATURES_ONLY)
     _, single = theirs(weights, np.float32, *case, **FEATURES_ONLY)
     _, gradient = ours(weights, np.float32, *case, **FEATURES_ONLY)
-    assert distance(gradient, exact) <= 2 * distance(single, exact) + 1e-7
+    assert distance(gradient, exact) <= 1.25 * distance(single, exact)
     assert distance(gradient, exact) < 1e-4
