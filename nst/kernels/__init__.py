@@ -1,4 +1,4 @@
-"""What makes layers fast: the same six functions in several modules, one of which `select` chooses by dtype.
+"""What makes layers fast: the same functions in several modules, one of which `select` chooses by dtype.
 
 `reference` (NumPy) is the definition and takes any dtype. `cpu` (numba) is the fast one for float32. A layer asks
 `select` with the dtype that it is given, and calls the same functions of whichever module it gets. The environment

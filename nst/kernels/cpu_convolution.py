@@ -1,7 +1,7 @@
-"""Fast convolution and pooling on the CPU: numba, float32, parallel over rows.
+"""Fast convolution and Gram matrices on the CPU: numba, float32, in parallel.
 
 The same functions as `nst.kernels.reference`, which is the definition; a test holds the two together. All
-three convolution passes come down to one inner step, a rank-8 update of three rows::
+of them come down to one inner step, a rank-8 update of three rows::
 
     c[i, :] += a[i, 0] * b[0, :] + ... + a[i, 7] * b[7, :]        for i = 0, 1, 2
 
@@ -23,7 +23,7 @@ from numba import njit, prange
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 PIXELS = 64  # pixels of one row in a block
 CHANNELS = 64  # output channels in a block
-CHUNK = 1024  # pixels of a Gram matrix that are summed in float32
+CHUNK = 1024  # pixels whose products are summed in float32, where the sum runs over a whole picture
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
@@ -233,21 +233,27 @@ def _rank8_all(a, b, c):
 def _correlate_backward_weights(x, dy, kh, kw, sh, sw, dw):
     """dw[b, ky, kx, c, :] = sum over n, i, j of x[n, i*sh + ky, j*sw + kx, c] * dy[b, n, i, j, :].
 
-    dy is (C_out / 64, N, H, W, 64), its columns a multiple of 8; x is padded.
+    dy is (C_out / 64, N, H, W, 64), its columns a multiple of 8; x is padded. A float32 sum over a megapixel may lose
+    the third digit, so one runs over CHUNK pixels and these add up in float64.
     """
     blocks, images, height, width, _ = dy.shape
     depth = x.shape[3]
     for task in prange(blocks * kh * kw):
         block, ky, kx = task // (kh * kw), task // kw % kh, task % kw
-        total = np.zeros((depth, CHANNELS), np.float32)
+        total, part, pixels = np.zeros((depth, CHANNELS)), np.zeros((depth, CHANNELS), np.float32), 0
         for n in range(images):
             for i in range(height):
                 across = x[n, i * sh + ky].T
                 for j in range(0, width, 8):
                     a = across[:, j * sw + kx : (j + 7) * sw + kx + 1 : sw]
                     b = dy[block, n, i, j : j + 8]
-                    _rank8_all(a, b, total)
-        dw[block, ky, kx] = total
+                    _rank8_all(a, b, part)
+                    pixels += 8
+                    if pixels == CHUNK:
+                        total += part
+                        part[:] = 0
+                        pixels = 0
+        dw[block, ky, kx] = total + part
 
 
 def conv2d_backward_weights(

@@ -86,7 +86,7 @@ def max_pool_backward(
 
 @njit(cache=True)
 def _window(start, size, low, high):
-    """Return the part of a window `start, start + size` that lies within `low, high`, and its length."""
+    """Return where the part of a window `start, start + size` that lies within `low, high` begins and ends."""
     first, last = max(start, low), min(start + size, high)
     return first, last
 

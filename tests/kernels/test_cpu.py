@@ -94,6 +94,13 @@ def test_convolution_is_the_reference(case):
     assert {array.dtype for array in (y, plain, dx, dweight)} == {np.dtype(np.float32)}
 
 
+def test_a_weight_gradient_over_a_megapixel_keeps_its_digits():
+    """Where all terms are equal, roundings add up: a float32 sum in one go is off by one in a hundred."""
+    dy = np.full((1, 1024, 1024, 1), 0.1, np.float32)
+    dweight = cpu.conv2d_backward_weights(dy, np.ones_like(dy), (1, 1, 1, 1))
+    assert dweight.item() == pytest.approx(np.float32(0.1) * 2.0**20, rel=2e-5)
+
+
 @pytest.mark.parametrize("change", ["strided", "read-only", "transposed"])
 def test_convolution_takes_any_layout_and_leaves_it(change):
     """Views with gaps, transposed and read-only arrays give the result of a plain copy, and stay as they are."""
