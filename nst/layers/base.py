@@ -17,7 +17,9 @@ class Layer:
         dx       = layer.backward(dy, saved)     # gradient with respect to the input, always
         grads    = layer.gradients(dy, saved)    # {name: gradient} with respect to the parameters
 
-    Arrays are `(N, H, W, C)`. A layer computes in the dtype that it is given and never changes its input.
+    Arrays are `(N, H, W, C)`. A layer computes in the dtype that it is given and never changes its input. What it
+    returns may share memory with what it was given, and its output with `saved` (a dropout at rest returns `x` itself,
+    softmax saves its output): results are for reading, never for writing into.
 
     Attributes
     ----------
@@ -27,6 +29,8 @@ class Layer:
         Arrays that belong to the layer but are not trained, such as running statistics.
     has_mode : bool
         Whether `forward` takes `training`, because the layer behaves differently while training.
+    joins : bool
+        Whether `forward` takes a list of arrays, be it of one, and `backward` returns one.
     frozen : bool
         A frozen layer saves nothing that only `gradients` would need, and its `gradients` is empty.
     """
@@ -34,6 +38,7 @@ class Layer:
     parameter_names: tuple[str, ...] = ()
     buffer_names: tuple[str, ...] = ()
     has_mode: bool = False
+    joins: bool = False
     frozen: bool = False
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Any]:

@@ -24,6 +24,8 @@ class Concat(Layer):
     is not this layer's business: the network adds what the branches return. `saved` is the list of the C_i.
     """
 
+    joins = True
+
     def output_shape(self, shape: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
         """Return (N, H, W, Σ C_i) for a list of shapes that differ in the channels only, else ValueError."""
         if not shape or any(other[:-1] != shape[0][:-1] for other in shape):

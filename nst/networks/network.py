@@ -71,6 +71,8 @@ class Network:
             missing = [name for name in inputs if name != self.IMAGE and name not in self.nodes]
             if missing or node.name in self.nodes:
                 raise ValueError(f"node {node.name!r} is repeated or reads {missing} before they exist")
+            if len(inputs) != 1 and not node.layer.joins:
+                raise ValueError(f"node {node.name!r} has {len(inputs)} inputs, and its layer joins none")
             self.nodes[node.name] = Node(node.name, node.layer, inputs)
             before = node.name
         self.aliases = dict(aliases or {})
@@ -151,7 +153,7 @@ class Network:
             if node.name not in needed:
                 continue
             inputs = [values[name] for name in node.inputs]
-            x = inputs if len(inputs) > 1 else inputs[0]
+            x = inputs if node.layer.joins else inputs[0]
             call = (x, training) if node.layer.has_mode else (x,)
             try:
                 values[node.name], saved[node.name] = node.layer.forward(*call)
@@ -189,7 +191,7 @@ class Network:
             if parameters and (found := node.layer.gradients(dy, tape.saved[name])):
                 by_node[name] = found
             dx = node.layer.backward(dy, tape.saved[name])
-            for source, part in zip(node.inputs, dx if len(node.inputs) > 1 else [dx], strict=True):
+            for source, part in zip(node.inputs, dx if node.layer.joins else [dx], strict=True):
                 _accumulate(pending, source, part)
         if pending.keys() - {self.IMAGE}:
             raise ValueError(f"the tape does not reach {sorted(pending.keys() - {self.IMAGE})}")

@@ -194,6 +194,22 @@ def test_a_gradient_where_the_tape_does_not_reach_is_a_mistake():
         network.backward({"f3": IMAGE}, tape)
 
 
+def test_a_join_of_one_is_that_one():
+    """A layer that joins gets a list however many there are: one branch passes unchanged, forth and back."""
+    network = Network([Node("only", linear(A)), Node("join", Concat(), ("only",))])
+    features, tape = network.forward(IMAGE, ["only", "join"])
+    np.testing.assert_array_equal(features["join"], features["only"])
+    dy = RNG.normal(size=(2, 5, 4, 4))
+    np.testing.assert_array_equal(network.backward({"join": dy}, tape), network.backward({"only": dy}, tape))
+
+
+@pytest.mark.parametrize("inputs", [("a", "a"), ()])
+def test_several_inputs_or_none_need_a_layer_that_joins(inputs):
+    """What a layer of one input cannot take is refused when the network is made."""
+    with pytest.raises(ValueError, match=r"'b' has . inputs"):
+        Network([Node("a", ReLU()), Node("b", ReLU(), inputs)])
+
+
 @pytest.mark.parametrize(
     "nodes",
     [
