@@ -37,7 +37,7 @@ class Dropout(Layer):
     def __init__(self, rate: float = 0.5, rng: np.random.Generator | None = None) -> None:
         if not 0 <= rate < 1:
             raise ValueError(f"a dropout rate of {rate} is not at least 0 and below 1")
-        self.rate = rate
+        self.rate = float(rate)  # NumPy's own scalar would make a float32 picture float64
         self.rng = rng
 
     def forward(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, np.ndarray | None]:

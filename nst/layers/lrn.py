@@ -30,7 +30,9 @@ class _LocalResponseNorm(Layer):
                 f"local response normalisation with size {size}, alpha {alpha}, k {k}: the bracket must stay "
                 "positive, so size must be at least 1, k above 0 and alpha not below 0"
             )
-        self.size, self.alpha, self.beta, self.k, self.divide = size, alpha, beta, k, divide
+        # Python's float leaves a float32 picture float32, where NumPy's own scalar, as files hold it, would not.
+        self.alpha, self.beta, self.k = float(alpha), float(beta), float(k)
+        self.size, self.divide = size, divide
 
     @property
     def strength(self) -> float:

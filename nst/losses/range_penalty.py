@@ -36,7 +36,7 @@ def range_penalty(x: np.ndarray, low: float = 0.0, high: float = 255.0) -> tuple
         In the shape and dtype of `x`.
     """
     n = max(1, x.size)
-    overshoot = x - np.clip(x, low, high)
+    overshoot = x - np.clip(x, float(low), float(high))
     value = np.square(overshoot).sum(dtype=np.float64) / n
     overshoot *= 2 / n
     return float(value), overshoot

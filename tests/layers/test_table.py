@@ -11,6 +11,7 @@ import pytest
 import nst.layers
 from nst.checks import check_layer
 from nst.checks.cases import CASES, Case
+from nst.layers import Dropout, InstanceNorm, LRNAcross, LRNWithin, Preprocess
 from nst.layers.base import Layer
 from tests.tolerances import ADJOINT, LAYER_LIMIT, assert_close
 
@@ -243,6 +244,24 @@ def test_dtype_is_kept(case: Case, dtype: type) -> None:
     other = layer.astype(np.float64 if dtype is np.float32 else np.float32)
     for held in (layer, other):
         assert {array.dtype for array in _all(case, held, x)} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        LRNAcross(5, *np.array([1e-4, 0.75, 2.0])),
+        LRNWithin(3, *np.array([1e-4, 0.75, 2.0])),
+        Dropout(np.float64(0.5), np.random.default_rng(0)),
+        InstanceNorm(None, None, eps=np.float64(1e-3)),
+        Preprocess(np.zeros(3), np.float64(2.0)),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_numbers_out_of_a_file_keep_the_dtype(layer: Layer) -> None:
+    """Options given as NumPy's float64 scalars, as files hold them, leave float32 as it is."""
+    x = np.random.default_rng(0).standard_normal((2, 4, 5, 3)).astype(np.float32)
+    y, saved = layer.forward(x, *[True] * layer.has_mode)
+    assert y.dtype == layer.backward(y, saved).dtype == np.float32
 
 
 @every_case

@@ -30,6 +30,11 @@ def test_gradient_is_the_slope():
     assert (range_penalty(x, -0.5, 0.5)[1] * v).sum() == pytest.approx(slope, rel=1e-9)
 
 
+def test_limits_out_of_numpy_keep_the_dtype():
+    """Limits that are NumPy's float64 scalars leave a float32 gradient float32."""
+    assert range_penalty(np.ones(3, np.float32), np.float64(0), np.float64(0.5))[1].dtype == np.float32
+
+
 def test_a_pixel_that_is_no_number_is_not_hidden():
     """NaN stays NaN instead of passing as in range."""
     assert np.isnan(range_penalty(np.array([np.nan, 1.0]))[0])
