@@ -68,7 +68,7 @@ class Conv2d(Layer):
         padding_mode: str = "zero",
         groups: int = 1,
     ) -> None:
-        if weight.ndim != 4 or weight.shape[3] % groups:
+        if weight.ndim != 4 or groups < 1 or weight.shape[3] % groups:
             raise ValueError(f"weights of shape {weight.shape} are not (kh, kw, Cin / {groups}, Cout)")
         if bias is not None and bias.shape != weight.shape[3:]:
             raise ValueError(f"a bias of shape {bias.shape} does not suit {weight.shape[3]} filters")

@@ -63,4 +63,8 @@ class Linear(Layer):
         if self.frozen:
             return {}
         dweight = saved.T @ dy
-        return {"weight": dweight} if self.bias is None else {"weight": dweight, "bias": dy.sum(axis=0)}
+        if self.bias is None:
+            return {"weight": dweight}
+        # NumPy adds along the batch one by one: in float32 a sum over many rows would lose digits.
+        dbias = dy.sum(axis=0, dtype=np.result_type(dy.dtype, np.float64))
+        return {"weight": dweight, "bias": dbias.astype(dy.dtype)}

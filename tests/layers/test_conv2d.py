@@ -138,6 +138,7 @@ def test_a_wrong_input_is_refused(shape):
         {"padding": -1},
         {"padding_mode": "same"},
         {"groups": 3},
+        {"groups": 0},
         {"bias": np.zeros(3)},
         {"weight": np.ones((3, 3, 2))},
     ],

@@ -49,6 +49,15 @@ def test_gradients_are_sums_over_the_batch():
         np.testing.assert_allclose(twice[name], 2 * once[name], rtol=1e-12)
 
 
+def test_bias_gradient_of_a_large_batch_keeps_its_digits():
+    """In float32 the sum over a million rows is right to single precision."""
+    layer = Linear(np.ones((1, 4), np.float32), np.zeros(4, np.float32))
+    dy = np.full((2**20, 4), 0.1, np.float32)
+    dbias = layer.gradients(dy, np.ones((2**20, 1), np.float32))["bias"]
+    assert dbias.dtype == np.float32
+    np.testing.assert_allclose(dbias, np.float32(0.1) * 2.0**20, rtol=1e-7)
+
+
 def test_frozen_keeps_nothing():
     """A frozen layer saves None, still returns dx, and has no parameter gradients."""
     layer = Linear(RNG.standard_normal((5, 2)))
