@@ -87,7 +87,8 @@ def optimise(
                 f"iteration {iteration}: the loss or the image is not finite; lower the learning rate or the weights"
             )
         image = step.x
-        parts = recorder.parts.get(step.value, parts)
+        # A step that goes nowhere, just after resuming, reports a value that this run has not evaluated.
+        parts = recorder.parts.get(step.value) or parts or objective(image).parts
         recorder.parts.clear()
         norm = float(np.linalg.norm(step.gradient.astype(np.float64)))
         report = Progressed(iteration, image, step.value, parts, norm, step.evaluations, step.stopped)

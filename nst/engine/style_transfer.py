@@ -65,7 +65,7 @@ class StyleTransfer:
         for style in styles:
             features, _ = network.forward(style, self.style_layers)
             measured.append({tap: gram(found) for tap, found in features.items()})
-        shares = self.blend or [1.0] * len(styles)
+        shares = self.blend if len(self.blend) else [1.0] * len(styles)
         layers = {tap: self.style_weight * weight for tap, weight in self.style_layers.items()}
         return [
             Style(tap, blend_grams([grams[tap] for grams in measured], shares), weight)

@@ -129,6 +129,7 @@ def test_styles_are_blended_by_their_shares(small):
     np.testing.assert_allclose(target([STYLE, OTHER], (3, 1)), 0.75 * a + 0.25 * b, rtol=1e-12)
     np.testing.assert_allclose(target([STYLE, OTHER]), (a + b) / 2, rtol=1e-12)
     np.testing.assert_allclose(target([STYLE, OTHER], (0, 2)), b, rtol=1e-12)
+    np.testing.assert_allclose(target([STYLE, OTHER], np.array([0, 2])), b, rtol=1e-12)
     with pytest.raises(NstError, match="do not fit 2 styles"):
         target([STYLE, OTHER], (1, 1, 1))
 

@@ -114,6 +114,16 @@ def test_stopping_and_going_on_gives_the_same_bytes(objective, make):
     assert [step.iteration for step in after] == [6, 7, 8, 9]
 
 
+def test_resuming_at_the_end_of_the_road_still_tells_the_parts(objective):
+    """Where a resumed optimiser cannot move, value and parts are those of the image all the same."""
+    first, second = LBFGS(), LBFGS(gradient_tolerance=1e9)
+    half, _, _ = run(objective, first, 3)
+    second.load(first.state())
+    _, reason, (step,) = run(objective, second, 9, done=3, image=half)
+    assert "tolerance" in reason and step.evaluations == 0
+    assert (step.value, step.parts) == (objective(half).value, objective(half).parts)
+
+
 def test_nothing_left_to_do(objective):
     """With all iterations done before, the image comes back at once and nothing is reported."""
     final, reason, seen = run(objective, LBFGS(), 5, done=5)
