@@ -1,10 +1,14 @@
-"""The answers to the exercises of lesson 05."""
+"""The answers to the exercises of lesson 05, and what its painted figures do without weights."""
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from lessons.figures.make import FIGURES, HERE, encode
 from nst.checks import check_objective
 from nst.losses import gram, gram_loss
 from nst.networks import random_weights, vgg
@@ -84,3 +88,17 @@ def test_on_a_blank_page_every_pixel_is_told_the_same(tap: str) -> None:
     flat, noise = inside(np.full((1, 32, 32, 3), 200.0)), inside(painting[:, ::-1])
     assert np.ptp(flat, axis=(0, 1)).max() < 1e-9 * np.abs(flat).max()
     assert np.ptp(noise, axis=(0, 1)).max() > np.abs(noise).max()
+
+
+def test_without_weights_painted_figures_stay(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Drawing what cannot be painted here gives the kept pixels again, and a line that says what is missing."""
+    monkeypatch.delenv("NST_WEIGHTS", raising=False)
+    drawn, kept = (
+        np.asarray(Image.open(source).convert("RGB"))
+        for source in (io.BytesIO(encode(FIGURES["style-slip.png"].draw())), HERE / "style-slip.png")
+    )
+    assert np.array_equal(drawn, kept)
+    assert FIGURES["style-curves.svg"].draw() == (HERE / "style-curves.svg").read_text("utf-8")
+    assert capsys.readouterr().out.count("stays as it is") == 2
