@@ -45,12 +45,15 @@ def weights() -> Weights:
 
 
 def pictures(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return content, style, and an image in between with noise that also leaves 0..255; (1, H, W, 3) float64."""
+    """Return content, style, and an image in between with noise that also leaves 0..255; (1, H, W, 3) float64.
+
+    All numbers are float32's, so that casting a picture to it moves no ReLU and no error but the network's is measured.
+    """
     content, style = (
         resize(load(path()).pixels, size)[None].astype(np.float64) for path in (landscape_path, strokes_path)
     )
     noise = np.random.default_rng(6).normal(0, 40, content.shape)
-    return content, style, content + noise
+    return content, style, (content + noise).astype(np.float32).astype(np.float64)
 
 
 def ours(weights, dtype, content, style, image, pooling, padding, **how):
@@ -148,4 +151,4 @@ def test_in_float32_it_is_as_precise_as_autograd(weights, padding):
     _, single = theirs(weights, np.float32, *case, **FEATURES_ONLY)
     _, gradient = ours(weights, np.float32, *case, **FEATURES_ONLY)
     assert distance(gradient, exact) <= 1.25 * distance(single, exact)
-    assert distance(gradient, exact) < 1e-4
+    assert distance(gradient, exact) < 1e-6
