@@ -67,28 +67,30 @@ def _add_layer(found: Contents, layer: memoryview, name_field: int, blobs_field:
             name = bytes(value[:200]).decode("utf-8", "replace")
         elif number == blobs_field and kind == BYTES:
             blobs.append(value)
-    if len(blobs) > 2:
-        raise NstError(f"the layer {shown(name)} has {len(blobs)} arrays: a weight and a bias are expected")
+        if len(blobs) > 2:
+            raise NstError(f"the layer {shown(name)} has more arrays than a weight and a bias")
     for part, blob in zip(("weight", "bias"), blobs, strict=False):
         _add_blob(found, f"{name}.{part}", blob)
 
 
 def _add_blob(found: Contents, name: str, blob: memoryview) -> None:
     """Note one blob; nothing of its data is touched."""
-    older, newer, data = [0, 0, 0, 0], None, []
+    older, newer, data = [0, 0, 0, 0], None, None
     for number, kind, value in fields(blob):
         if 1 <= number <= 4 and kind == VARINT:
             older[number - 1] = value
         elif number == 7 and kind == BYTES:
             newer = _dimensions(value)
         elif number in (5, 8):
-            data.append((kind, np.dtype("<f4" if number == 5 else "<f8"), value))
-    if len(data) != 1 or data[0][0] != BYTES:
-        raise NstError(f"the array {shown(name)} is not stored in one packed piece")
+            if data is not None or kind != BYTES:
+                raise NstError(f"the array {shown(name)} is not stored in one packed piece")
+            data = np.dtype("<f4" if number == 5 else "<f8"), value
+    if data is None:
+        raise NstError(f"the array {shown(name)} holds no numbers")
     shape = older if newer is None else newer
     while len(shape) > 1 and shape[0] == 1:  # (1, 1, 1, 64) is a bias of 64
         shape = shape[1:]
-    _, dtype, values = data[0]
+    dtype, values = data
     found.add(name, tuple(shape), dtype, lambda: from_bytes(values, tuple(shape), dtype))
 
 

@@ -7,6 +7,7 @@ links to plainly stored numbers pass.
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Iterator
@@ -31,17 +32,24 @@ def member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
     return group[name]
 
 
-def datasets(group: h5py.Group, depth: int = 0) -> Iterator[tuple[str, h5py.Dataset]]:
+def datasets(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
     """Yield `(path, dataset)` for everything below `group`, by hard links only.
 
-    Hard links can form a circle, hence the limit on depth; `Contents.add` limits the count.
+    Hard links can form a circle, hence the limit on depth. Ten groups, each with many links to the next, make a
+    tree without end; hence the limit on members, which counts each path.
     """
-    if depth > MAX_DEPTH or len(group) > MAX_ARRAYS:
-        raise NstError("its groups are nested too deeply or hold too many members")
+    yield from _walk(group, 0, itertools.count())
+
+
+def _walk(group: h5py.Group, depth: int, seen: Iterator[int]) -> Iterator[tuple[str, h5py.Dataset]]:
+    if depth > MAX_DEPTH:
+        raise NstError("its groups are nested too deeply")
     for name in group:
+        if next(seen) >= 2 * MAX_ARRAYS:
+            raise NstError("its groups hold too many members")
         found = member(group, name)
         if isinstance(found, h5py.Group):
-            for path, dataset in datasets(found, depth + 1):
+            for path, dataset in _walk(found, depth + 1, seen):
                 yield f"{name}/{path}", dataset
         elif isinstance(found, h5py.Dataset):
             yield name, found

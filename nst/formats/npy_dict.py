@@ -58,22 +58,26 @@ class PickledArray(Buildable):
             raise NstError("an array in its pickle has no proper shape")
         if not isinstance(kind, PickledType):
             raise NstError("an array in its pickle has no proper type")
-        if isinstance(data, str):  # Python 2 had one type for text and bytes
-            data = data.encode("latin-1")
         self.shape, self.dtype, self.order, self.data = shape, kind.dtype, "F" if fortran else "C", data
 
     def array(self) -> np.ndarray:
         """Return the numbers, a view of the file where it can be one."""
-        if not isinstance(self.data, (bytes, memoryview)):
+        data = self.data
+        if isinstance(data, str):  # Python 2 had one type for text and bytes
+            data = data.encode("latin-1")
+        if not isinstance(data, (bytes, memoryview)):
             raise NstError("an array in its pickle holds no numbers")
-        return from_bytes(self.data, self.shape, self.dtype, self.order)
+        return from_bytes(data, self.shape, self.dtype, self.order)
 
 
-def _encode(text: object, encoding: object = "latin-1") -> bytes:
-    """Stand for `_codecs.encode`, by which Python 3 writes bytes in old protocols."""
+def _encode(text: object, encoding: object = "latin-1") -> str:
+    """Stand for `_codecs.encode`, by which Python 3 writes bytes in old protocols.
+
+    The text stays as it is until its array is asked for: a pickle may name one text a thousand times.
+    """
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
         raise NstError("its pickle encodes text in a way that no weights need")
-    return text.encode("latin-1")
+    return text
 
 
 NAMES = {

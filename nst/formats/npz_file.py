@@ -27,8 +27,9 @@ def contents(path: str | os.PathLike) -> Iterator[Contents]:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             name = info.filename.removesuffix(".npy").replace("/", ".")
-            if info.flag_bits & 1:
-                raise NstError(f"the member {shown(info.filename)} is encrypted")
+            # bzip2 and LZMA inflate all they are given at once; NumPy writes neither.
+            if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise NstError(f"the member {shown(info.filename)} is packed as NumPy never does it")
             with archive.open(info) as stream:
                 shape, fortran, dtype, start = read_header(stream)
             if dtype.hasobject or info.file_size != start + byte_count(shape, dtype):

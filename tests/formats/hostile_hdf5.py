@@ -74,6 +74,16 @@ def circle(file: h5py.File, path: Path) -> None:
     file["block1_conv1/again"] = file["block1_conv1"]
 
 
+def thicket(file: h5py.File, path: Path) -> None:
+    """Let each of five groups hold the next fifty times: 50 ** 5 paths, and no circle."""
+    inner = file.create_group("e")
+    for name in "dcba":
+        group = file.create_group(name)
+        for index in range(50):
+            group[str(index)] = inner
+        inner = group
+
+
 def plugin(file: h5py.File, path: Path) -> None:
     """Ask for a filter that HDF5 would load as a plugin (32015 is Zstandard)."""
     del file[KERNEL]
@@ -103,6 +113,7 @@ CASES = {
     "HDF5 external storage": (keras(external), "another file"),
     "HDF5 virtual data set": (keras(virtual), "virtual"),
     "HDF5 circle": (keras(circle), "nested too deeply"),
+    "HDF5 thicket": (keras(thicket), "too many members"),
     "HDF5 plugin filter": (keras(plugin), "not built in"),
     "HDF5 of 64 TiB": (replaced(shape=(1 << 22, 1 << 22), dtype=np.float32, chunks=(64, 64)), "shape"),
     "HDF5 chunk larger than the array": (

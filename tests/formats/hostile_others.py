@@ -57,6 +57,16 @@ def npz_lying(path: Path, canary: Path) -> None:
     path.write_bytes(data)
 
 
+def npz_bzip2(path: Path, canary: Path) -> None:
+    """Write an `.npz` whose first kernel has the size that it should, and inflates to sixteen mebibytes."""
+    good = member(mini.arrays()["conv1_1.weight"])
+    npz({"conv1_1.weight.npy": good + bytes(16 << 20)}, zipfile.ZIP_BZIP2)(path, canary)
+    data = bytearray(path.read_bytes())
+    start = data.rindex(b"PK\x01\x02") + 24
+    data[start : start + 4] = struct.pack("<I", len(good))
+    path.write_bytes(data)
+
+
 def safetensors(header: dict, tail: bytes = b"") -> object:
     """Write a safetensors file with entries that do not fit."""
 
@@ -161,6 +171,7 @@ CASES = {
         "shape",
     ),
     "npz that inflates to more": (npz_lying, "damaged"),
+    "npz bomb by bzip2": (npz_bzip2, "packed as NumPy never does"),
     "npz header of gigabytes": (
         npz({"conv1_1.weight.npy": b"\x93NUMPY\x02\x00\xff\xff\xff\xff"}),
         "bytes of text",
@@ -200,7 +211,9 @@ CASES = {
     "Caffe dimensions without end": (caffe(blob((1,) * 1000, b"abcd")), "more than 8 dimensions"),
     "Caffe numbers one by one": (caffe(mini.varint(5 << 3 | 5) + bytes(4)), "one packed piece"),
     "Caffe endless number": (raw(mini.field(1, b"net") + b"\xa2\x06" + b"\xff" * 20), "ten bytes"),
-    "Caffe three blobs": (caffe(*[blob((4,), bytes(16))] * 3), "3 arrays"),
+    "Caffe three blobs": (caffe(*[blob((4,), bytes(16))] * 3), "more arrays than"),
+    "Caffe a hundred thousand blobs": (caffe(*[b""] * 100_000), "more arrays than"),
+    "Caffe blob of nothing": (caffe(b""), "holds no numbers"),
     "Caffe layer twice": (
         raw(
             mini.field(1, b"net")

@@ -103,6 +103,12 @@ def npy_claims(shape: tuple, data: bytes = b"U\x04abcd") -> object:
     return lambda path, canary: path.write_bytes(mini.numpy_object(program))
 
 
+def npy_echo(path: Path, canary: Path) -> None:
+    """Write a pickled `.npy` that turns one text into bytes a thousand times and keeps them all."""
+    text = b"X" + (1 << 16).to_bytes(4, "little") + b"a" * (1 << 16) + b"q\x010c_codecs\nencode\nq\x020"
+    path.write_bytes(mini.numpy_object(text + b"(" + b"h\x02h\x01\x85R" * 1000 + b"l"))
+
+
 HUGE = 1 << 42
 
 
@@ -149,5 +155,6 @@ CASES = {
     "npy with code": (npy_evil, "exec"),
     "npy kernel of 64 TiB": (npy_claims((1 << 22, 1 << 22, 1, 1)), "shape"),
     "npy kernel without its bytes": (npy_claims((3, 3, 3, 4)), "needs 432 bytes"),
+    "npy echo": (npy_echo, "no dictionary of layers"),
     "npy kernel of a list": (npy_claims((3, 3, 3, 4), b"]"), "holds no numbers"),
 }
