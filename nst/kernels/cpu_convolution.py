@@ -73,9 +73,8 @@ def _correlate(x, panels, bias, sh, sw, y):
     for task in prange(images * height):
         n, i = task // height, task % height
         total = np.empty((PIXELS, CHANNELS), np.float32)
-        part = np.empty(
-            (PIXELS, CHANNELS), np.float32
-        )  # one row of the kernel: two short sums lose less than one long
+        # Each row of the kernel is summed by itself: two short sums lose less to rounding than one long one.
+        part = np.empty((PIXELS, CHANNELS), np.float32)
         for start in range(0, width, PIXELS):
             count = min(PIXELS, width - start)
             for block in range(blocks):
