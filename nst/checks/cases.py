@@ -34,6 +34,7 @@ from nst.layers import (
     Softmax,
     UpsampleNearest,
 )
+from nst.layers.base import Mode
 
 Random = np.random.Generator
 Built = tuple[Any, Any]
@@ -52,7 +53,7 @@ class Case:
         The setting, unique among the layer's.
     make : callable
         `make(rng)` returns the layer and its input, in float64.
-    training : bool or None
+    training : bool, Generator or None
         Passed to `forward` unless None.
     linear : bool
         Whether the output is linear in the input, up to a constant: then `backward` is its transpose.
@@ -63,12 +64,16 @@ class Case:
     layer: str
     what: str
     make: Callable[[Random], Built]
-    training: bool | None = None
+    training: Mode | None = None
     linear: bool = False
     check: Callable[..., LayerReport] = check_layer
 
     def __str__(self) -> str:
         return f"{self.layer}: {self.what}"
+
+    def mode(self) -> dict[str, Mode]:
+        """Return what `forward` takes beside the input: a generator in the same state each time."""
+        return {} if self.training is None else {"training": copy.deepcopy(self.training)}
 
     def build(self, seed: int = 0) -> Built:
         """Return the layer and its input, the same ones for the same seed."""
@@ -130,7 +135,7 @@ def _linear(rows: int, inputs: int, outputs: int, bias: bool = True) -> Any:
 
 
 def _dropout(rate: float, *shape: int) -> Any:
-    return lambda rng: (Dropout(rate, rng=np.random.default_rng(5)), rng.standard_normal(shape))
+    return lambda rng: (Dropout(rate), rng.standard_normal(shape))
 
 
 def _concat(*channels: int) -> Any:
@@ -246,7 +251,7 @@ CASES = [
     *_cases(
         Linear, {"with bias": _linear(4, 5, 3), "without bias": _linear(3, 4, 6, bias=False)}, linear=True
     ),
-    *_cases(Dropout, {"training": _dropout(0.4, 2, 3, 4, 3)}, training=True, linear=True),
+    *_cases(Dropout, {"training": _dropout(0.4, 2, 3, 4, 3)}, training=np.random.default_rng(5), linear=True),
     *_cases(Dropout, {"inference": _dropout(0.4, 2, 3, 4, 3)}, training=False, linear=True),
     *_cases(Flatten, {"4 axes": _plain(Flatten(), 2, 3, 4, 2)}, linear=True),
     *_cases(

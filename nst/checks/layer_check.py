@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nst.checks.numeric import numeric_gradient, numeric_projection, relative_error
+from nst.layers.base import Mode
 
 LAYER_LIMIT = 1e-7
 """The relative error that a layer's derivatives must stay below."""
@@ -57,7 +58,7 @@ def check_layer(
     layer: Any,
     x: np.ndarray | list[np.ndarray],
     *,
-    training: bool | None = None,
+    training: Mode | None = None,
     seed: int = 0,
     cotangents: int = 2,
     directions: int = 4,
@@ -92,15 +93,15 @@ def check_layer(
 
     Notes
     -----
-    Every evaluation runs a copy of the layer in the same state, so that a dropout draws the same mask each
-    time.
+    Every evaluation runs a copy of the layer with a copy of the generator, so that a dropout draws the same
+    mask each time.
     """
     rng = np.random.default_rng(seed)
     layer = layer.astype(np.float64)
     inputs = [np.array(part, dtype=np.float64) for part in (x if isinstance(x, list) else [x])]
-    mode = {} if training is None else {"training": training}
 
     def forward(twin: Any, parts: list[np.ndarray]) -> tuple[np.ndarray, Any]:
+        mode = {} if training is None else {"training": copy.deepcopy(training)}
         return copy.deepcopy(twin).forward(parts if isinstance(x, list) else parts[0], **mode)
 
     y, saved = forward(layer, inputs)

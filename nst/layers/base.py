@@ -6,6 +6,12 @@ from typing import Any
 
 import numpy as np
 
+Mode = bool | np.random.Generator
+"""What layers that behave differently in training are told: False, or the generator from which they may draw.
+
+True serves where nothing is drawn.
+"""
+
 
 class Layer:
     """A function with parameters, its derivative written beside it.
@@ -28,7 +34,7 @@ class Layer:
     buffer_names : tuple of str
         Arrays that belong to the layer but are not trained, such as running statistics.
     has_mode : bool
-        Whether `forward` takes `training`, because the layer behaves differently while training.
+        Whether `forward` takes `training` (a `Mode`), because the layer behaves differently while training.
     joins : bool
         Whether `forward` takes a list of arrays, be it of one, and `backward` returns one.
     frozen : bool

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nst.errors import NstError
-from nst.layers.base import Layer
+from nst.layers.base import Layer, Mode
 from nst.layers.standardise import standardise, standardise_backward
 
 
@@ -83,7 +83,7 @@ class BatchNorm(Layer):
         self.running_mean, self.running_var = running_mean, running_var
         self.momentum, self.eps = momentum, eps
 
-    def forward(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, Saved]:
+    def forward(self, x: np.ndarray, training: Mode = False) -> tuple[np.ndarray, Saved]:
         """Normalise `x` (..., C) by the batch's statistics while `training`, by the running ones otherwise.
 
         Raises

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nst.layers.base import Layer
+from nst.layers.base import Layer, Mode
 
 
 class Dropout(Layer):
@@ -24,29 +24,31 @@ class Dropout(Layer):
     with the mask of the *same* forward pass: it is `saved`, as bool, and None when not training, where dx =
     dy.
 
+    The layer holds no generator: whoever trains hands one in, as the very mode, and saves its state.
+
     Parameters
     ----------
     rate : float
         Probability of silencing, 0 <= rate < 1.
-    rng : numpy.random.Generator or None
-        Where the masks come from; needed for training only. The mask does not depend on the dtype of `x`.
     """
 
     has_mode = True
 
-    def __init__(self, rate: float = 0.5, rng: np.random.Generator | None = None) -> None:
+    def __init__(self, rate: float = 0.5) -> None:
         if not 0 <= rate < 1:
             raise ValueError(f"a dropout rate of {rate} is not at least 0 and below 1")
         self.rate = float(rate)  # NumPy's own scalar would make a float32 picture float64
-        self.rng = rng
 
-    def forward(self, x: np.ndarray, training: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return x with numbers silenced and the mask of those that stay; x and None when not training."""
+    def forward(self, x: np.ndarray, training: Mode = False) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return x with numbers silenced and the mask of those that stay; x and None when not training.
+
+        `training` is the generator that masks are drawn from. A mask does not depend on the dtype of `x`.
+        """
         if not training:
             return x, None
-        if self.rng is None:
-            raise ValueError("dropout needs a random generator to train: Dropout(rate, rng)")
-        mask = self.rng.random(x.shape, dtype=np.float32) >= self.rate
+        if not isinstance(training, np.random.Generator):
+            raise ValueError("dropout draws: pass a random generator as `training`")
+        mask = training.random(x.shape, dtype=np.float32) >= self.rate
         return self._masked(x, mask), mask
 
     def backward(self, dy: np.ndarray, saved: np.ndarray | None) -> np.ndarray:

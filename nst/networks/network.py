@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nst.errors import NstError, nearest
-from nst.layers.base import Layer
+from nst.layers.base import Layer, Mode
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Network:
         return needed
 
     def forward(
-        self, image: np.ndarray, taps: Iterable[str], training: bool = False
+        self, image: np.ndarray, taps: Iterable[str], training: Mode = False
     ) -> tuple[dict[str, np.ndarray], Tape]:
         """Run as far as the deepest tap.
 
@@ -128,7 +128,7 @@ class Network:
         taps
             The layers whose outputs are wanted; aliases are understood.
         training
-            Handed to the layers that behave differently in training.
+            Handed to the layers that behave differently in training: False, or the random generator they draw from.
 
         Returns
         -------

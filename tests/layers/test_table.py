@@ -46,9 +46,8 @@ def _built(case: Case, dtype: type = np.float64) -> tuple[Any, Any]:
 
 
 def _forward(case: Case, layer: Any, x: Any) -> tuple[np.ndarray, Any]:
-    """Run a copy, so that a dropout draws the same mask each time."""
-    mode = {} if case.training is None else {"training": case.training}
-    return copy.deepcopy(layer).forward(x, **mode)
+    """Run a copy, with a generator in the same state, so that a dropout draws the same mask each time."""
+    return copy.deepcopy(layer).forward(x, **case.mode())
 
 
 def _all(case: Case, layer: Any, x: Any, seed: int = 1, layout: Any = lambda a: a) -> list[np.ndarray]:
@@ -226,7 +225,7 @@ def test_two_forwards_then_one_backward(case: Case, dtype: type) -> None:
     """The layer hides no state: another forward pass in between changes nothing."""
     layer, x = _built(case, dtype)
     expected = _all(case, layer, x)
-    mode = {} if case.training is None else {"training": case.training}
+    mode = case.mode()
     y, saved = layer.forward(x, **mode)
     layer.forward(_each(lambda part: part[::-1] + part.dtype.type(1), x), **mode)
     dy = np.random.default_rng(1).standard_normal(y.shape).astype(y.dtype)
@@ -251,7 +250,7 @@ def test_dtype_is_kept(case: Case, dtype: type) -> None:
     [
         LRNAcross(5, *np.array([1e-4, 0.75, 2.0])),
         LRNWithin(3, *np.array([1e-4, 0.75, 2.0])),
-        Dropout(np.float64(0.5), np.random.default_rng(0)),
+        Dropout(np.float64(0.5)),
         InstanceNorm(None, None, eps=np.float64(1e-3)),
         Preprocess(np.zeros(3), np.float64(2.0)),
     ],
@@ -260,7 +259,7 @@ def test_dtype_is_kept(case: Case, dtype: type) -> None:
 def test_numbers_out_of_a_file_keep_the_dtype(layer: Layer) -> None:
     """Options given as NumPy's float64 scalars, as files hold them, leave float32 as it is."""
     x = np.random.default_rng(0).standard_normal((2, 4, 5, 3)).astype(np.float32)
-    y, saved = layer.forward(x, *[True] * layer.has_mode)
+    y, saved = layer.forward(x, *[np.random.default_rng(0)] * layer.has_mode)
     assert y.dtype == layer.backward(y, saved).dtype == np.float32
 
 
