@@ -11,14 +11,23 @@ import sys
 from collections.abc import Callable, Sequence
 
 import nst
-from nst.errors import NstError
+from nst.errors import NstError, printable
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Tell the default of an argument where there is one to tell and its help does not tell it already."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        nothing = action.default is False or action.default in (None, "", argparse.SUPPRESS)
+        told = nothing or "default:" in (action.help or "")
+        return action.help if told else f"{action.help} (default: %(default)s)"
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that shows defaults, and reports a wrong argument as one line."""
 
     def __init__(self, **options: object) -> None:
-        options.setdefault("formatter_class", argparse.ArgumentDefaultsHelpFormatter)
+        options.setdefault("formatter_class", _Formatter)
         options.setdefault("allow_abbrev", False)
         super().__init__(**options)  # type: ignore[arg-type]
         self.add_argument("--version", action="version", version=f"nst {nst.__version__}")
@@ -41,11 +50,13 @@ def run_door(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | 
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return main(arguments) or 0
+        status = main(arguments) or 0
+        sys.stdout.flush()  # so that a pipe that broke, or a full disk, is noticed here
+        return status
     except NstError as error:
         if "--debug" in arguments:
             raise
-        print(f"nst: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"nst: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("nst: interrupted", file=sys.stderr)
@@ -53,6 +64,11 @@ def run_door(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | 
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # that no room expected, as when stdout goes to a full disk
+        if "--debug" in arguments:
+            raise
+        print(f"nst: {printable(error)}", file=sys.stderr)
+        return 2
     except MemoryError as error:
         if "--debug" in arguments:
             raise

@@ -1,4 +1,4 @@
-"""The one kind of error that a user can mend."""
+"""The one kind of error that a user can mend, and how what comes from outside is shown."""
 
 
 class NstError(ValueError):
@@ -15,3 +15,12 @@ def nearest(name: str, known: list[str] | tuple[str, ...]) -> str:
 
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def printable(text: object) -> str:
+    """Return `text` with a mark for each character that is not printable.
+
+    File names come from outside; one with an escape sequence or a change of writing direction must not
+    command the terminal, nor one with half a character break the encoding of the page.
+    """
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))

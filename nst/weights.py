@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nst.cli import Parser, run_door
-from nst.errors import NstError
+from nst.errors import NstError, printable
 from nst.files import require_file
 from nst.formats import FORMATS, identify, read, write
 from nst.formats.download import Progress, download
@@ -25,14 +25,9 @@ def main(argv: Sequence[str]) -> int:
     return options.run(options)
 
 
-def _door(**options: object) -> Parser:
-    """Return the parser of one door, without a line on defaults that are empty."""
-    return Parser(formatter_class=argparse.HelpFormatter, **options)
-
-
 def _parser() -> Parser:
     parser = Parser(prog="python -m nst.weights", description=__doc__)
-    doors = parser.add_subparsers(required=True, metavar="get|convert|verify|info", parser_class=_door)
+    doors = parser.add_subparsers(required=True, metavar="get|convert|verify|info")
 
     door = doors.add_parser("get", help="download the published weights and convert them")
     door.add_argument("network", help="vgg19 or vgg16")
@@ -46,9 +41,7 @@ def _parser() -> Parser:
     door.add_argument("source", help="a file in any format that is read")
     door.add_argument("dest", nargs="?", help="the file to write (default: NETWORK.h5 in the weights folder)")
     door.add_argument("--network", help="the network, where the file does not say")
-    door.add_argument(
-        "--dtype", choices=("float32", "float16"), default="float32", help="of the result (default: float32)"
-    )
+    door.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="of the result")
     door.add_argument("--top", action="store_true", help="keep the fully connected layers")
     door.add_argument("--force", action="store_true", help="overwrite, and write in spite of a failed check")
     door.set_defaults(run=convert)
@@ -68,14 +61,15 @@ def get(options: argparse.Namespace) -> int:
     target, source = folder / f"{known.network}.h5", folder / known.name
     if not options.force and _is_there(target, known.network):
         return 0
-    if not source.is_file() or known.mismatch(source):
+    ours = not source.is_file() or bool(known.mismatch(source))
+    if ours:
         _fetch(known, source, options.url)
     weights = read(source, known.network)
     status = _report([item for item in verify(weights) if item.failed])
     if status:
         raise NstError(f"{source} arrived whole but does not pass the checks above; nothing was converted")
     write(target, replace(weights, source=options.url or known.url))
-    if not options.keep_source:
+    if ours and not options.keep_source:  # a file that lay there is its owner's
         source.unlink()
     print(f"{target}: {known.network} to {deepest_layer(weights)}, {known.licence}")
     return 0
@@ -117,7 +111,7 @@ def convert(options: argparse.Namespace) -> int:
     source = require_file(options.source, "weight file")
     weights = read(source, options.network, top=options.top)
     for note in weights.notes:
-        print(f"note: {note}")
+        print(f"note: {printable(note)}")
     target = _target(options.dest, weights.network)
     if target.exists() and not options.force:
         raise NstError(f"{target} exists; --force overwrites it")
@@ -165,9 +159,9 @@ def info(options: argparse.Namespace) -> int:
         "licence": weights.licence or "not stated",
     }
     for name, text in lines.items():
-        print(f"{name:<11}{text}")
+        print(f"{name:<11}{printable(text)}")
     for note in weights.notes:
-        print(f"{'note':<11}{note}")
+        print(f"{'note':<11}{printable(note)}")
     for name, array in weights.arrays.items():
         print(f"  {name:<18}{' x '.join(map(str, array.shape)):<20}{array.dtype}")
     return 0
@@ -188,7 +182,7 @@ def _input(weights: Weights) -> str:
 def _report(checks: list[Check]) -> int:
     """Print verdicts, one line each, and return 1 when one of them is bad."""
     for item in checks:
-        print(f"  {item.name:<15}{item.verdict:<23}{item.detail}")
+        print(f"  {item.name:<15}{item.verdict:<23}{printable(item.detail)}")
     return int(any(item.failed for item in checks))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -38,6 +39,21 @@ def test_an_error_of_the_user_is_one_line(capsys):
     """Line breaks within the message are gone, nothing goes to stdout, and the status is 2."""
     assert run_door(raising(NstError("file x\n  is no  picture")), []) == 2
     assert capsys.readouterr() == ("", "nst: file x is no picture\n")
+
+
+def test_a_hostile_name_commands_no_terminal(capsys):
+    """What does not print, such as an escape sequence in the name of a file, is replaced."""
+    assert run_door(raising(NstError("picture \x1b[31m\udcff.png")), []) == 2
+    assert capsys.readouterr().err == "nst: picture \ufffd[31m\ufffd.png\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_full_disk_behind_stdout_is_one_line():
+    """Also when the words fit into the buffer, and are written at the very end."""
+    code = "import sys\nfrom nst.cli import run_door\nsys.exit(run_door(lambda argv: print('x')))"
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, "nst: [Errno 28] No space left on device\n")
 
 
 def test_debug_shows_where_an_error_came_from():
@@ -110,10 +126,15 @@ def test_version(capsys):
 
 
 def test_help_shows_defaults():
-    """The default of an argument stands behind its help."""
+    """The default of an argument stands behind its help, unless it is nothing, or the help tells it already."""
     parser = Parser()
     parser.add_argument("--size", default=512, help="longest side")
-    assert "longest side (default: 512)" in parser.format_help()
+    parser.add_argument("--weights", help="the file (default: ours)")
+    parser.add_argument("--url", default="", help="the address")
+    parser.add_argument("--quiet", action="store_true", help="errors only")
+    shown = parser.format_help()
+    assert "longest side (default: 512)" in shown
+    assert shown.count("(default") == 2
 
 
 @pytest.mark.parametrize(

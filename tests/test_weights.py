@@ -96,6 +96,16 @@ def test_get_downloads_checks_and_converts(home, web, capsys):
     assert "100 %" in capsys.readouterr().err
 
 
+def test_what_a_file_says_of_itself_commands_no_terminal(tmp_path, capsys):
+    """Escape sequences and line breaks in the attributes of a file are shown as marks."""
+    write(tmp_path / "w.h5", replace(like_oxford(), source="\x1b[2Jx\nlicence    mine", notes=["\x1b]0;y"]))
+    for command in ("info", "verify"):
+        assert call(command, tmp_path / "w.h5") == 0
+        assert "\x1b" not in capsys.readouterr().out
+    assert call("convert", tmp_path / "w.h5", tmp_path / "v.h5") == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
 def test_get_twice_asks_the_server_once(home, web, capsys):
     """What is there and verified is left alone, and the door says so."""
     assert call("get", "vgg19") == call("get", "vgg19") == 0
@@ -111,6 +121,7 @@ def test_get_keeps_the_source_when_asked(home, web):
     assert (home / "tiny_notop.h5").read_bytes() == web[0]
     assert call("get", "vgg19", "--force") == 0
     assert web.count(b"asked") == 1
+    assert (home / "tiny_notop.h5").exists(), "a file that lay there before is not ours to delete"
 
 
 def test_get_to_another_folder_and_address(home, web, tmp_path, monkeypatch):

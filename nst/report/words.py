@@ -6,6 +6,8 @@ import html
 import math
 from collections.abc import Mapping
 
+from nst.errors import printable
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -53,15 +55,6 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def printable(text: object) -> str:
-    """Return `text` with a mark for each character that is not printable.
-
-    File names come from outside; one with an escape sequence or a change of writing direction must not
-    command the terminal, nor one with half a character break the encoding of the page.
-    """
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
 def escaped(text: object) -> str:
