@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TextIO
 
 from nst.cli import run_door
 from nst.engine.checkpoint import Checkpoint, load_checkpoint
+from nst.errors import printable
 from nst.session.arguments import parse, resumed
 from nst.session.check import check, shrink
 from nst.session.outputs import Outputs, checkpoint_path
 from nst.session.paint import Run
-from nst.session.plan import make_plan
+from nst.session.plan import Plan, make_plan
 
 
 def main(argv: Sequence[str]) -> int:
     """Paint, or check, or only say what would be done; see `python -m nst.run --help`."""
-    options, checkpoint, arguments = parse(argv), None, list(argv)
+    options, checkpoint = parse(argv), None
     if options.resume is not None:
-        checkpoint = load_checkpoint(options.resume or checkpoint_path(options.output))
-        options = resumed(argv, checkpoint.settings.get("arguments"))
-        changed = [f"--output={options.output}", f"--iterations={options.iterations}"]
-        arguments = [*checkpoint.settings["arguments"], *changed]  # for the checkpoints of this run
+        path = Path(options.resume or checkpoint_path(options.output))
+        checkpoint = load_checkpoint(path)
+        options = resumed(argv, checkpoint.settings.get("arguments"), path.parent)
     if options.check_gradients:
         return check(make_plan(shrink(options)))
-    if options.dry_run:
-        print("\n".join(make_plan(options).describe()))
-        return 0
-    return _paint(options, checkpoint, arguments)
-
-
-def _paint(options: argparse.Namespace, checkpoint: Checkpoint | None, arguments: list[str]) -> int:
     outputs = Outputs(options.output, [*options.pictures, options.init, options.weights or ""])
     plan = make_plan(options)
-    say = _silent if options.quiet else _say
-    run = Run(plan, outputs, arguments)
+    if options.dry_run:
+        _print(plan.describe())
+        return 0
+    return _paint(plan, outputs, checkpoint)
+
+
+def _paint(plan: Plan, outputs: Outputs, checkpoint: Checkpoint | None) -> int:
+    say = _silent if plan.options.quiet else _say
+    run = Run(plan, outputs)
     if checkpoint is not None:
         run.restore(checkpoint)
-    say("\n".join(plan.notes))
+    say(*plan.notes)
     reason, interrupted = run.paint()
     say(f"{reason}; wrote {outputs.picture}, {outputs.record.name}, {outputs.report.name}")
     if interrupted:
@@ -46,11 +47,15 @@ def _paint(options: argparse.Namespace, checkpoint: Checkpoint | None, arguments
     return 130 if interrupted else 0
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+def _print(lines: Iterable[str], stream: TextIO | None = None) -> None:
+    print("\n".join(map(printable, lines)), file=stream)
 
 
-def _silent(text: str) -> None:
+def _say(*lines: str) -> None:
+    _print(lines, sys.stderr)
+
+
+def _silent(*lines: str) -> None:
     """Say nothing: `--quiet`."""
 
 

@@ -75,6 +75,9 @@ ARGUMENTS = {
     "--weights .": "is not a file",
     "-o out.bmp": "unknown extension '.bmp'; known are .png",
     "-o out": "unknown extension ''",
+    "-o missing/out.png --dry-run": "the folder missing does not exist",
+    "-o taken.png": "cannot write taken.json: it is a folder",
+    "-o page.png --init page.html": "would overwrite an input",
     "-o missing/out.png": "the folder missing does not exist",
     "-o folder.png": "it is a folder",
     "-o content.png": "would overwrite an input; choose another name",
@@ -90,8 +93,10 @@ def refused(door, pictures, tmp_path):
     """`refused(arguments, cause)` asserts status 2, one line with the cause, and a folder that is as before."""
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "sub").mkdir()
+    (tmp_path / "taken.json").mkdir()
     (tmp_path / "link.png").symlink_to("content.png")
     Image.new("RGB", (4, 4)).save(tmp_path / "start.png")
+    Image.new("RGB", (4, 4)).save(tmp_path / "page.html", "PNG")
 
     def check(arguments, cause):
         before = contents(tmp_path)
@@ -179,7 +184,7 @@ def test_names_that_are_too_long(refused):
     [
         (2, 400, [], "too small for"),
         (400, 2, ["--padding", "zero"], "too small for"),
-        (30, 40, ["--style-scale", "0.05"], "style 1"),
+        (30, 40, ["--size", "64", "--style-scale", "0.05"], "style 1"),
     ],
 )
 def test_pictures_too_small_for_the_network(refused, tmp_path, height, width, extra, cause):

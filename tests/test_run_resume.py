@@ -15,6 +15,9 @@ import pytest
 from PIL import Image
 
 from nst.engine.checkpoint import load_checkpoint, save_checkpoint
+from nst.formats import write
+from nst.networks import Weights
+from nst.networks.vgg import vgg_shapes
 from nst.run import main
 from tests.engine.hostile import HOSTILE, SENTINEL
 
@@ -96,6 +99,13 @@ def test_going_on_with_the_whole_command(quietly, stopped, pictures):
     quietly("content.png", "style.png", *RUN, "--iterations", 3, "--resume")
     quietly("--resume", "--iterations", 4)
     assert_same_run("straight.png", "out.png")
+
+
+def test_going_on_without_pictures(quietly, pictures):
+    """A run of the two bundled pictures goes on like any other."""
+    quietly(*RUN, "--iterations", 1)
+    quietly("--resume", "--iterations", 2)
+    assert load_checkpoint(CHECKPOINT).iteration == 2
 
 
 def test_a_run_that_is_done_stays_as_it_is(quietly, stopped):
@@ -185,8 +195,12 @@ OTHER = {
     "another start": (["--init", "random"], "--init: the checkpoint was made with content"),
     "another optimiser": (["--optimizer", "adam"], "--optimizer: the checkpoint was made with lbfgs"),
     "other layers": (["--style-layers", "relu1_1"], "--style-layers: the checkpoint was made with"),
-    "another pooling": (["--pooling", "max"], "--pooling: the checkpoint was made with None"),
-    "the pictures exchanged": (["style.png", "content.png"], "the pictures: the checkpoint was made with"),
+    "another pooling": (["--pooling", "max"], "--pooling: the checkpoint was made with avg"),
+    "one picture more": (["content.png", "style.png", "style.png"], "the style 2 is not the one"),
+    "the pictures exchanged": (
+        ["style.png", "content.png"],
+        "the content is not the one",
+    ),
     "a file that is absent": (["--resume", "none.npz"], "checkpoint none.npz does not exist"),
     "a picture for a checkpoint": (["--resume", "content.png"], "content.png is damaged or no checkpoint"),
     "a folder": (["--resume", "."], "is not a file"),
@@ -209,6 +223,46 @@ def test_going_on_with_changed_pictures_is_refused(door, stopped, tmp_path, name
     before = listing(tmp_path)
     cause = f"the {role} is not the one that the checkpoint was made with; start anew"
     assert_refused(door(main, "--resume", stopped, "--iterations", 5), before, tmp_path, cause)
+
+
+def test_going_on_with_a_style_less_is_refused(door, pictures, tmp_path):
+    """A checkpoint of two styles does not go on with the first alone."""
+    assert door(main, *pictures, pictures[1], *RUN, "--iterations", 1, "--quiet").status == 0
+    before = listing(tmp_path)
+    assert_refused(door(main, *pictures, "--resume"), before, tmp_path, "the style 2 is not the one")
+
+
+def test_going_on_from_elsewhere(quietly, stopped, once, tmp_path, monkeypatch):
+    """From another folder, after a move of all files together, and with pictures that are named anew: to the same
+    bytes each time, written beside the checkpoint."""
+    quietly("content.png", "style.png", *RUN, "--iterations", 3, "-o", "straight.png")
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    quietly("--resume", "../out.checkpoint.npz", "--iterations", 3)
+    assert_same_run("../straight.png", "../out.png")
+    assert listing(tmp_path / "sub") == {}
+    for name, data in once.items():
+        Path(name).write_bytes(data)
+    Path("content.png").rename("moved.png")
+    quietly("--resume", CHECKPOINT, "moved.png", "style.png", "--iterations", 3)
+    assert_same_run("../straight.png", "out.png")
+    (tmp_path / "sub").rename(tmp_path / "new")
+    monkeypatch.chdir(tmp_path)
+    quietly("--resume", "new/out.checkpoint.npz", "--iterations", 4)
+    assert load_checkpoint("new/out.checkpoint.npz").iteration == 4
+
+
+def test_going_on_with_other_weights_from_the_same_source_is_refused(door, pictures, tmp_path, filters):
+    """A weight file converted anew to fewer bits is another network, whatever it says that it was made from."""
+    shapes = vgg_shapes("vgg19")
+    arrays = {name: np.full(shapes[name], 0.01, np.float32) for name in list(shapes)[:2]}
+    weights = Weights(arrays, "vgg19", source="somewhere", sha256="0" * 64)
+    write(tmp_path / "w.h5", weights)
+    run = "--weights", "w.h5", "--style-layers", "relu1_1", "--content-layers", "relu1_1", "--size", 16
+    assert door(main, *pictures, *run, "--iterations", 1).status == 0
+    write(tmp_path / "w.h5", weights, "float16")
+    before = listing(tmp_path)
+    assert_refused(door(main, "--resume", "--iterations", 2), before, tmp_path, "the network is not the one")
 
 
 def test_going_on_with_another_network_is_refused(door, stopped, filters, monkeypatch, tmp_path):

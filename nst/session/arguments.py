@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from nst.cli import Parser
 from nst.errors import NstError, nearest
 from nst.images import MAX_PIXELS
 from nst.networks import Network
 
-# What a resumed run may change: none of it has an influence on the iterations.
+# What a resumed run may change: none of it has an influence on the iterations. Files may lie elsewhere by now; their
+# hashes say whether they are the same.
 FREE = ("iterations", "output", "print_every", "save_every", "quiet", "debug", "resume", "max_pixels")
-FREE += ("dry_run", "check_gradients")
+FREE += ("dry_run", "check_gradients", "pictures", "weights")
+STARTS = ("content", "random", "style")
 
 
 def number(low: float = -math.inf, high: float = math.inf, above: bool = False) -> Callable[[str], float]:
@@ -22,7 +26,9 @@ def number(low: float = -math.inf, high: float = math.inf, above: bool = False) 
     def convert(text: str) -> float:
         value = float(text)
         if not math.isfinite(value) or not low <= value <= high or (above and value == low):
-            raise argparse.ArgumentTypeError(f"{text} is not a number {'above' if above else 'from'} {low:g}")
+            end = f" to {high:g}" if math.isfinite(high) else ""
+            start = "above" if above else "from"
+            raise argparse.ArgumentTypeError(f"{text} is not a number {start} {low:g}{end}")
         return value
 
     convert.__name__ = "number"
@@ -148,10 +154,10 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
 def _add_optimiser(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--iterations", type=whole(1), default=200, help="number of the last iteration")
-    add("--optimizer", choices=("lbfgs", "adam"), default="lbfgs")
+    add("--optimizer", choices=("lbfgs", "adam"), default="lbfgs", help="L-BFGS needs fewer iterations")
     add("--history", type=whole(1, 1000), default=10, help="L-BFGS: pairs remembered")
     add("--learning-rate", type=number(0, above=True), default=10.0, help="Adam: in units of 0..255")
-    add("--seed", type=whole(0, 2**63 - 1), default=0)
+    add("--seed", type=whole(0, 2**63 - 1), default=0, help="of what is random")
 
 
 def _add_work(group: argparse._ArgumentGroup) -> None:
@@ -189,13 +195,41 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     styles = max(1, len(options.pictures) - 1)
     if options.style_blend and len(options.style_blend) != styles:
         raise NstError(f"--style-blend has {len(options.style_blend)} weights for {styles} styles")
-    if not options.content_weight and not options.style_weight:
-        raise NstError("--content-weight and --style-weight are both zero: there is nothing to paint")
+    wanted = (options.content_weight, options.content_layers), (options.style_weight, options.style_layers)
+    if not any(weight and any((layers or {"default": 1}).values()) for weight, layers in wanted):
+        raise NstError("the weights of content and style are all zero: there is nothing to paint")
     return options
 
 
-def resumed(argv: Sequence[str], saved: object) -> argparse.Namespace:
-    """Return the options of a run that goes on: those of the checkpoint, with what `argv` may change.
+def spelled(options: argparse.Namespace, folder: Path) -> list[str]:
+    """Return arguments that `parse` turns into these options, for a file in `folder`.
+
+    Paths that were given from the working folder are told from `folder`, so that both may be moved together.
+    """
+    options = _relocated(options, lambda path: path if os.path.isabs(path) else os.path.relpath(path, folder))
+    words, default = [], vars(parser().parse_intermixed_args([]))
+    for key, value in vars(options).items():
+        if key in ("pictures", "resume") or value == default[key]:
+            continue
+        if isinstance(value, dict):
+            value = ",".join(f"{name}:{weight}" for name, weight in value.items())
+        elif isinstance(value, list):
+            value = ",".join(map(str, value))
+        flag = "--" + key.replace("_", "-")
+        words.append(flag if value is True else f"{flag}={value}")
+    return [*words, *(os.path.join(os.curdir, path) for path in options.pictures)]  # a name may begin with -
+
+
+def _relocated(options: argparse.Namespace, move: Callable[[str], str]) -> argparse.Namespace:
+    """Return the options with every path moved."""
+    moved = {"pictures": [move(path) for path in options.pictures], "output": move(options.output)}
+    moved["weights"] = options.weights and move(options.weights)
+    moved["init"] = options.init if options.init in STARTS else move(options.init)
+    return argparse.Namespace(**{**vars(options), **moved})
+
+
+def resumed(argv: Sequence[str], saved: object, folder: Path) -> argparse.Namespace:
+    """Return the options of a run that goes on: those of the checkpoint in `folder`, with what `argv` may change.
 
     Raises
     ------
@@ -204,14 +238,17 @@ def resumed(argv: Sequence[str], saved: object) -> argparse.Namespace:
     """
     if not isinstance(saved, list) or not all(isinstance(token, str) for token in saved):
         raise NstError("the checkpoint does not say what its run was asked for")
-    before = parse(saved)
-    now = parser().parse_intermixed_args(list(argv), argparse.Namespace(**vars(before)))
+    before = _relocated(parse(saved), lambda path: os.path.normpath(os.path.join(folder, path)))
+    known = {key: value for key, value in vars(before).items() if key != "pictures"}
+    now = parser().parse_intermixed_args(list(argv), argparse.Namespace(**known))
     now.pictures = now.pictures or before.pictures
     for key, value in vars(before).items():
-        if key not in FREE and getattr(now, key) != value:
-            flag = "the pictures" if key == "pictures" else "--" + key.replace("_", "-")
+        moved = key == "init" and not {value, now.init} & set(STARTS)
+        if key not in FREE and not moved and getattr(now, key) != value:
+            made = "its default" if value is None else value
             raise NstError(
-                f"{flag}: the checkpoint was made with {value}; leave it out, or start anew without --resume"
+                f"--{key.replace('_', '-')}: the checkpoint was made with {made}; "
+                "leave it out, or start anew without --resume"
             )
     return now
 

@@ -32,9 +32,12 @@ class Outputs:
         self.record = self.picture.with_suffix(".json")
         self.report = self.picture.with_suffix(".html")
         self.checkpoint = checkpoint_path(output)
-        for path in inputs:
-            if os.path.exists(path) and self.picture.exists() and self.picture.samefile(path):
-                raise NstError(f"--output {output} would overwrite an input; choose another name")
+        for target in (self.picture, self.record, self.report, self.checkpoint):
+            if target.is_dir():
+                raise NstError(f"cannot write {target}: it is a folder")
+            for path in inputs:
+                if target.exists() and os.path.exists(path) and target.samefile(path):
+                    raise NstError(f"--output {output} would overwrite an input; choose another name")
 
     def write_picture(
         self, image: np.ndarray, content: np.ndarray, alpha: np.ndarray | None, keep: bool

@@ -8,11 +8,14 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from nst.engine.checkpoint import Checkpoint, save_checkpoint
 from nst.engine.objective import Objective
 from nst.engine.optimise import Progressed, optimise
-from nst.errors import NstError
+from nst.errors import NstError, printable
 from nst.report import Progress, Trace
+from nst.session.arguments import spelled
 from nst.session.outputs import Outputs, thin, thumbnail
 from nst.session.plan import Plan
 
@@ -28,12 +31,10 @@ class Run:
         What is to be done.
     outputs
         Where to.
-    arguments
-        The command line, kept in the checkpoint.
     """
 
-    def __init__(self, plan: Plan, outputs: Outputs, arguments: list[str]) -> None:
-        self.plan, self.outputs, self.arguments = plan, outputs, arguments
+    def __init__(self, plan: Plan, outputs: Outputs) -> None:
+        self.plan, self.outputs = plan, outputs
         self.optimizer = plan.optimizer()
         self.image = plan.sources.start
         self.iteration = 0
@@ -50,9 +51,11 @@ class Run:
         NstError
             When the files are not those that the checkpoint was made with.
         """
-        for role, digest in self.plan.hashes.items():
-            if checkpoint.hashes.get(role) != digest:
-                raise NstError(f"the {role} is not the one that the checkpoint was made with; start anew")
+        for role in {**self.plan.hashes, **checkpoint.hashes}:
+            if checkpoint.hashes.get(role) != self.plan.hashes.get(role):
+                raise NstError(
+                    f"the {printable(role)} is not the one that the checkpoint was made with; start anew"
+                )
         if checkpoint.image.shape != self.image.shape:
             raise NstError(
                 f"the checkpoint's image is {checkpoint.image.shape[1:3]}, not {self.image.shape[1:3]}"
@@ -115,7 +118,7 @@ class Run:
 
     def _shares(self, objective: Objective) -> dict[str, float]:
         """Return each term's part of the pull at the picture, by the norm of its own gradient."""
-        with self._timed("gradient shares"):
+        with self._timed("gradient shares"), np.errstate(over="ignore", invalid="ignore"):  # as `optimise`
             norms = objective.gradient_norms(self.image)
             whole = sum(norms.values()) or 1.0
             return {label: norm / whole for label, norm in norms.items()}
@@ -130,7 +133,7 @@ class Run:
                     iteration=self.iteration,
                     image=self.image,
                     optimizer=self.optimizer.state(),
-                    settings={"arguments": self.arguments},
+                    settings={"arguments": spelled(plan.options, self.outputs.checkpoint.parent)},
                     hashes=plan.hashes,
                     rng=plan.rng.bit_generator.state,
                     trace=self.trace.to_plain(),

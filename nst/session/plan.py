@@ -12,6 +12,7 @@ import numpy as np
 from nst.engine.objective import Objective
 from nst.engine.style_transfer import StyleTransfer
 from nst.errors import NstError
+from nst.files import sha256
 from nst.networks import Network, vgg
 from nst.optimizers import LBFGS, Adam
 from nst.session.arguments import choose_layers
@@ -91,8 +92,8 @@ def make_plan(options: argparse.Namespace) -> Plan:
     NstError
         For a file that cannot be used, a layer that does not exist, a picture that is too small.
     """
-    weights, line = read_weights(options)
-    options = settled(options, weights)
+    weights, found, line = read_weights(options)
+    options = settled(options, weights, found)
     network = vgg(weights, options.pooling, options.padding)
     existing = [name for name in CONTENT_LAYERS if name in network.nodes][:1]
     content = choose_layers(options.content_layers, existing, network, "content")
@@ -120,7 +121,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
         sources,
         transfer,
         rng,
-        {"network": weights.sha256 or weights.source, **sources.hashes},
+        {"network": sha256(found) if found else weights.source, **sources.hashes},
         notes + sources.notes,
     )
     _check_sizes(plan)

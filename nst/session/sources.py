@@ -43,38 +43,40 @@ class Sources:
     notes: list[str] = field(default_factory=list)
 
 
-def read_weights(options: argparse.Namespace) -> tuple[Weights, str]:
-    """Return the weights of the network that is asked for and a line that says which they are.
+def read_weights(options: argparse.Namespace) -> tuple[Weights, Path | None, str]:
+    """Return the weights of the network that is asked for, their file if any, and a line that says which they are.
 
     Without `--network` and `--weights` this is VGG-19 where its weights are found, else the small random network.
     """
     if options.network == "random":
         if options.weights:
             raise NstError("--weights: the random network has none; leave out one of --network and --weights")
-        return random_weights(), "network: random filters"
+        return random_weights(), None, "network: random filters"
     wanted = options.network or "vgg19"
     found = Path(options.weights) if options.weights else find_weights(wanted)
     if found is not None:
         weights = formats.read(found, options.network)
-        return weights, f"network: {weights.network} from {found}"
+        return weights, found, f"network: {weights.network} from {found}"
     get = f"`python -m nst.weights get {wanted}`"
     if options.network:
         raise NstError(f"no weights of {wanted} are here; {get} fetches them, or name a file with --weights")
     return (
         random_weights(),
+        None,
         f"network: small random filters, a stand-in; {get} brings VGG-19, which paints far better",
     )
 
 
-def settled(options: argparse.Namespace, weights: Weights) -> argparse.Namespace:
-    """Return the options with what depends on the network decided: its name, pooling, padding.
+def settled(options: argparse.Namespace, weights: Weights, found: Path | None) -> argparse.Namespace:
+    """Return the options with what depends on the network decided: its name, its file, pooling, padding.
 
     A trained network keeps by default what it was trained with. Random filters have no such preference, and look
     smoother, without a dark seam, under average pooling and reflection.
     """
     pooling, padding = ("avg", "reflect") if weights.network == "random" else ("max", "zero")
     decided = {"pooling": options.pooling or pooling, "padding": options.padding or padding}
-    return argparse.Namespace(**{**vars(options), **decided, "network": weights.network})
+    decided |= {"network": weights.network, "weights": found and str(found)}
+    return argparse.Namespace(**{**vars(options), **decided})
 
 
 def read_pictures(options: argparse.Namespace, rng: np.random.Generator) -> Sources:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import pytest
 
 from nst.errors import NstError
-from nst.session.arguments import choose_layers, layers, number, parse, resumed, shares, whole
+from nst.session.arguments import choose_layers, layers, number, parse, resumed, shares, spelled, whole
 
 
 def test_defaults_are_those_of_neural_style_where_they_make_sense():
@@ -89,7 +90,7 @@ SAVED = [
 
 def test_a_resumed_run_takes_over_everything():
     """Without further arguments the options are those of the run before."""
-    now = resumed(["--resume"], SAVED)
+    now = resumed(["--resume"], SAVED, Path())
     assert now.resume == "" and {**vars(now), "resume": None} == vars(parse(SAVED))
 
 
@@ -106,7 +107,7 @@ def test_a_resumed_run_takes_over_everything():
 )
 def test_a_resumed_run_may_be_told_more(argv, key, value):
     """What does not touch the iterations may change; what does may be repeated as it was."""
-    now = resumed(["--resume", "c.npz", *argv], SAVED)
+    now = resumed(["--resume", "c.npz", *argv], SAVED, Path())
     assert getattr(now, key) == value
     assert (now.size, now.pictures, now.style_blend) == (64, ["a.jpg", "b.jpg"], [2.0])
 
@@ -115,7 +116,8 @@ def test_a_resumed_run_may_be_told_more(argv, key, value):
     "argv, flag",
     [
         (["--size", "65"], "--size: the checkpoint was made with 64"),
-        (["a.jpg", "c.jpg"], r"the pictures: the checkpoint was made with \['a.jpg', 'b.jpg'\]"),
+        (["--init", "other.png"], "--init: the checkpoint was made with content"),
+        (["--pooling", "avg"], "--pooling: the checkpoint was made with its default"),
         (["--history", "11"], "--history: the checkpoint was made with 10"),
         (["--style-blend", "3"], "--style-blend: the checkpoint was made with"),
     ],
@@ -123,11 +125,54 @@ def test_a_resumed_run_may_be_told_more(argv, key, value):
 def test_a_resumed_run_may_not_become_another(argv, flag):
     """What influences the iterations is refused with what it was."""
     with pytest.raises(NstError, match=flag):
-        resumed(["--resume", *argv], SAVED)
+        resumed(["--resume", *argv], SAVED, Path())
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        SAVED,
+        ["a.png", "--init", "c d.png", "b.jpg", "--style-blend=0.1", "--content-layers=a:1e-7,b"],
+        "a b --init=x.png --weights=/w/f.h5 --tv-weight=0.1 --optimizer=adam --history=3 --save-every=7".split(),
+    ],
+)
+def test_options_are_spelled_as_arguments(argv):
+    """What is spelled means the same options, also when it is spelled for, and read from, another folder."""
+    options = parse(argv)
+    for folder in (Path(), Path("some/folder")):
+        assert resumed([], spelled(options, folder), folder) == options
+    assert f"--output={Path('../..', options.output)}" in spelled(options, Path("some/folder"))
+
+
+def test_names_that_look_like_flags_are_spelled_as_names():
+    """A picture whose name begins with a dash is still a picture when a run goes on."""
+    options = parse(["./-a.png", "./--size"])
+    assert resumed([], spelled(options, Path()), Path()).pictures == ["-a.png", "--size"]
+
+
+def test_bounds_of_numbers_are_told_from_both_sides():
+    """Too large a number is told how large it may be."""
+    with pytest.raises(argparse.ArgumentTypeError, match="101 is not a number above 0 to 100"):
+        number(0, 100, above=True)("101")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--content-weight 0 --style-weight 0",
+        "--content-weight 0 --style-layers relu1_1:0",
+        "--content-layers a:0,b:0 --style-layers relu1_1:0",
+    ],
+)
+def test_a_run_wants_something(line):
+    """Where content and style weigh nothing, whether as a whole or layer by layer, there is nothing to paint."""
+    with pytest.raises(NstError, match="there is nothing to paint"):
+        parse(line.split())
 
 
 @pytest.mark.parametrize("saved", [None, "a b", [1], {"size": 3}])
 def test_saved_arguments_are_words(saved):
     """Anything but a list of words does not come from a run."""
     with pytest.raises(NstError, match="does not say what its run was asked for"):
-        resumed(["--resume"], saved)
+        resumed(["--resume"], saved, Path())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,10 +48,10 @@ def test_memory_is_foretold(plan):
 )
 def test_each_network_has_its_own_habits(name, pooling, padding):
     """A trained network is used as it was trained; what is asked for comes first."""
-    found = settled(parse([]), Weights({}, name))
+    found = settled(parse([]), Weights({}, name), None)
     assert (found.network, found.pooling, found.padding) == (name, pooling, padding)
-    asked = settled(parse(["--pooling", "max", "--padding", "replicate"]), Weights({}, name))
-    assert (asked.pooling, asked.padding) == ("max", "replicate")
+    asked = settled(parse(["--pooling", "max", "--padding", "replicate"]), Weights({}, name), Path("w.h5"))
+    assert (asked.pooling, asked.padding, asked.weights) == ("max", "replicate", "w.h5")
 
 
 def test_pictures_come_at_their_sizes(pictures):
