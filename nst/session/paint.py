@@ -124,9 +124,11 @@ class Run:
             return {label: norm / whole for label, norm in norms.items()}
 
     def save(self, reason: str) -> None:
-        """Write checkpoint, picture, record and report."""
+        """Write picture, checkpoint, record and report: on a disk that is almost full, the picture at least."""
         plan, sources = self.plan, self.plan.sources
         with self._timed("saving"):
+            keep = plan.options.original_colors == "after"
+            result = self.outputs.write_picture(self.image, sources.content, sources.alpha, keep)
             save_checkpoint(
                 self.outputs.checkpoint,
                 Checkpoint(
@@ -140,8 +142,6 @@ class Run:
                     thumbnails=self.thumbnails,
                 ),
             )
-            keep = plan.options.original_colors == "after"
-            result = self.outputs.write_picture(self.image, sources.content, sources.alpha, keep)
         about = {
             "title": _title(plan),
             "settings": plan.settings(),
@@ -170,7 +170,7 @@ def _title(plan: Plan) -> str:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Any]:
-    """Let the first Ctrl-C ask for a stop after the iteration, and the second stop at once.
+    """Let the first Ctrl-C, or SIGTERM, ask for a stop after the iteration, and the second stop at once.
 
     Yields a function that says whether a stop was asked for. The state between two iterations is whole, so that
     what is saved then can be resumed; in the middle of a line search it would not be.
@@ -184,11 +184,12 @@ def interruptible() -> Iterator[Any]:
         asked = True
 
     try:
-        before = signal.signal(signal.SIGINT, ask)
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:  # not the main thread: whoever runs us there handles Ctrl-C
         yield lambda: False
         return
     try:
         yield lambda: asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

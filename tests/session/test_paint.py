@@ -8,8 +8,10 @@ import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from nst.engine.checkpoint import load_checkpoint
+from nst.errors import NstError
 from nst.run import main
 from nst.session.outputs import MOST, THUMBNAIL, Outputs, checkpoint_path, eight_bits, thin, thumbnail
 from nst.session.paint import interruptible
@@ -80,15 +82,29 @@ def test_names_of_the_files(tmp_path):
     assert checkpoint_path("a/b.jpg").name == "b.checkpoint.npz"
 
 
-def test_the_first_interrupt_asks_and_the_second_stops():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_interrupt_asks_and_the_second_stops(number):
     """Ctrl-C once is remembered for the end of the iteration; twice raises; afterwards all is as before."""
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), interruptible() as asked:
         assert not asked()
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
         assert asked()
-        os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+        os.kill(os.getpid(), number)
+    assert signal.getsignal(number) is before
+
+
+def test_the_picture_is_saved_though_the_checkpoint_cannot_be(door, pictures, monkeypatch):
+    """A disk that is full ends a run in one line, and what was painted lies there all the same."""
+
+    def full(path, checkpoint):
+        raise NstError(f"cannot write {path}: No space left on device")
+
+    monkeypatch.setattr("nst.session.paint.save_checkpoint", full)
+    ended = door(main, *pictures, *QUICK, "--iterations", 1)
+    assert ended == (2, "", "nst: cannot write out.checkpoint.npz: No space left on device\n")
+    with Image.open("out.png") as image:
+        assert image.size == (16, 12)
 
 
 def test_another_thread_may_paint():
