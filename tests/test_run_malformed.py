@@ -29,6 +29,8 @@ ARGUMENTS = {
     "--size 15": "15 is not a whole number from 16 to",
     "--size -64": "--size",
     "--size 99999999999999999999": "is not a whole number from 16 to",
+    "--size 100000": "would become 100000x75000 pixels, more than --max-pixels 64000000 allows",
+    "--size 1000 --style-scale 20": "would become 15000x20000 pixels, more than",
     "--size large": "argument --size: invalid whole number value: 'large'",
     "--size 64.5": "invalid whole number value: '64.5'",
     "--size": "argument --size: expected one argument",

@@ -11,7 +11,7 @@ import numpy as np
 from nst import formats
 from nst.errors import NstError
 from nst.formats.known import find_weights
-from nst.images import Picture, load, match_colours, resize, resize_to
+from nst.images import Picture, fit_size, load, match_colours, resize, resize_to
 from nst.images.bundled import landscape_path, strokes_path
 from nst.networks import Weights, random_weights
 
@@ -86,9 +86,9 @@ def read_pictures(options: argparse.Namespace, rng: np.random.Generator) -> Sour
     styles = [load(path, max_pixels=options.max_pixels) for path in paths[1:]]
     hashes = {"content": content.sha256}
     hashes.update({f"style {number}": style.sha256 for number, style in enumerate(styles, 1)})
-    canvas = resize(content.pixels, options.size)
+    canvas = _sized(content, options.size, options.max_pixels)
     longest = max(1, round(options.size * options.style_scale))
-    sized = [resize(style.pixels, longest) for style in styles]
+    sized = [_sized(style, longest, options.max_pixels) for style in styles]
     if options.original_colors == "before":
         sized = [match_colours(style, canvas) for style in sized]
     start = _start(options, canvas, styles, rng, hashes)
@@ -96,6 +96,16 @@ def read_pictures(options: argparse.Namespace, rng: np.random.Generator) -> Sour
     notes = [f"{picture.source}: {note}" for picture in (content, *styles) for note in picture.notes]
     batch = [np.ascontiguousarray(picture[None], np.float32) for picture in (canvas, *sized, start)]
     return Sources(batch[0], batch[1:-1], batch[-1], alpha, hashes, notes)
+
+
+def _sized(picture: Picture, longest: int, most: int) -> np.ndarray:
+    """Return the pixels at the size that is asked for, unless that is larger than pictures may be."""
+    height, width = fit_size(picture.size, longest)
+    if height * width > most:
+        raise NstError(
+            f"{picture.source} would become {width}x{height} pixels, more than --max-pixels {most} allows"
+        )
+    return resize(picture.pixels, longest)
 
 
 def _start(
