@@ -69,11 +69,8 @@ def save(
         height, width = pixels.shape[:2]
         cause = f"{kind} of {width}x{height} pixels failed ({error}); try .png"
         raise NstError(f"cannot write {target}: {cause}") from error
-    try:
-        with atomic_write(target) as stream:
-            stream.write(encoded.getbuffer())
-    except OSError as error:
-        raise NstError(f"cannot write {target}: {error.strerror or error}") from error
+    with atomic_write(target) as stream:
+        stream.write(encoded.getbuffer())
 
 
 def check_target(path: str | os.PathLike) -> Path:
