@@ -75,16 +75,17 @@ def optimise(
     Raises
     ------
     NstError
-        When the loss or the image is no longer finite, as a huge weight or learning rate brings about.
+        When loss, gradient or image are no longer finite, as a huge weight or learning rate brings about.
     """
     recorder = _Recorder(objective)
     parts: dict[str, float] = {}
     for iteration in range(done + 1, iterations + 1):
         with np.errstate(over="ignore", invalid="ignore"):  # found out below, and said in words
             step = optimizer.step(recorder, image)
-        if not (np.isfinite(step.value) and np.isfinite(step.x).all()):
+        if not all(np.isfinite(part).all() for part in (step.value, step.gradient, step.x)):
             raise NstError(
-                f"iteration {iteration}: the loss or the image is not finite; lower the learning rate or the weights"
+                f"iteration {iteration}: the loss, its gradient or the image is not finite; "
+                "lower the learning rate or the weights"
             )
         image = step.x
         # A step that goes nowhere, just after resuming, reports a value that this run has not evaluated.

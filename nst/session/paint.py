@@ -6,6 +6,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -162,8 +163,6 @@ class Run:
 
 
 def _title(plan: Plan) -> str:
-    from pathlib import Path
-
     names = [Path(path).name for path in plan.options.pictures] or ["landscape.jpg", "strokes.jpg"]
     return f"{names[0]} as {' and '.join(names[1:])}"
 

@@ -96,7 +96,7 @@ def test_a_start_that_is_not_finite_is_refused(objective):
     broken = CONTENT.copy()
     broken[0, 0, 0, 0] = np.nan
     for optimizer in (LBFGS(), Adam()):
-        with pytest.raises(NstError, match="iteration 1: the loss or the image is not finite"):
+        with pytest.raises(NstError, match="iteration 1: the loss, its gradient or the image is not finite"):
             run(objective, optimizer, 5, image=broken)
 
 
@@ -133,6 +133,7 @@ def test_nothing_left_to_do(objective):
 def test_an_image_that_is_no_longer_finite_is_refused(objective):
     """A learning rate beyond float32 ends in one line that says what to lower, without a warning from NumPy."""
     with pytest.raises(
-        NstError, match=r"iteration \d+: the loss or the image is not finite; lower the learning rate"
+        NstError,
+        match=r"iteration \d+: the loss, its gradient or the image is not finite; lower the learning rate",
     ):
         optimise(objective, CONTENT, Adam(learning_rate=1e38), 10)

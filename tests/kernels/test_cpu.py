@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -319,3 +325,29 @@ def test_a_network_of_reference_kernels_gives_the_same_numbers(small, monkeypatc
         outcomes.append([*features.values(), dx])
     for fast, slow in zip(*outcomes, strict=True):
         assert np.linalg.norm(fast - slow) < 1e-5 * np.linalg.norm(slow)
+
+
+def test_kernels_run_where_nothing_can_be_cached(tmp_path):
+    """In a read-only installation of a user without a home, numba's cache goes to a temporary folder."""
+    package = tmp_path / "nst"
+    (package / "kernels" / "__pycache__").parent.mkdir(parents=True)
+    source = Path(cpu.__file__).parent
+    for name in ("__init__", "reference", "cpu", "cpu_convolution", "cpu_pooling"):
+        shutil.copy(source / f"{name}.py", package / "kernels")
+    (package / "__init__.py").touch()
+    (
+        package / "kernels" / "__pycache__"
+    ).touch()  # a file where the folder should be: even root cannot write there
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA_", "XDG_", "PYTHON"))}
+    environment |= {"HOME": "/dev/null", "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(tmp_path)}
+    code = "import numpy, nst.kernels as k; print(k.select(numpy.float32).max_pool_forward.__module__)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("nst.kernels.cpu_pooling\n", "")
+    assert list(tmp_path.glob("nst-numba-*"))
