@@ -1,0 +1,157 @@
+"""The machine's vectors, and the one product on which every fast kernel spends its time.
+
+A processor multiplies and adds whole vectors: 16 float32 numbers at once with AVX-512, 8 with AVX2. No compiler finds
+the best use of them in a loop of three matrices, so that one loop is written here by hand, in the language into which
+numba compiles (LLVM's), as functions that a numba kernel calls like any other.
+
+`multiply` keeps a block of C, `ROWS` rows by `PANEL` columns, in registers while it walks along the sum::
+
+    for k:   C[r, :] += A[r, k] * B[k, :]        r = 0 .. ROWS - 1
+
+Each step loads `PANEL` numbers of B once for all rows and spreads one number of A over a vector for all columns: 24
+multiply-adds for 10 loads with AVX-512 (6 rows of 4 vectors), 12 for 8 with AVX2 (6 rows of 2). There are 32 and 16
+registers; 24 + 4 + 1 and 12 + 2 + 1 of them are taken. So the arithmetic, not the memory, sets the pace.
+
+All addresses and distances are in bytes, as int64: `array.ctypes.data + ...` within a kernel. Nothing checks them;
+whoever calls has made sure that every number lies inside its array.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import llvmlite.binding
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+FLOATS = 4  # bytes of a float32
+F32, I32, I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
+
+
+def choose() -> str:
+    """Return the instruction set to use: `avx512`, `avx2`, or `plain` where there is neither.
+
+    The environment variable `NST_SIMD` may name a smaller one, and numba's own `NUMBA_CPU_FEATURES` is respected.
+
+    Raises
+    ------
+    ValueError
+        When `NST_SIMD` names none of them, or one that this machine lacks.
+    """
+    flags = config.CPU_FEATURES or llvmlite.binding.get_host_cpu_features().flatten()
+    has = {flag.lstrip("+") for flag in flags.split(",") if flag.startswith("+")}
+    there = ["plain"]
+    if {"avx2", "fma"} <= has:
+        there.append("avx2")
+    if {"avx512f", "avx512vl", "avx512bw", "avx512dq"} <= has:
+        there.append("avx512")
+    wanted = os.environ.get("NST_SIMD") or there[-1]
+    if wanted not in there:
+        raise ValueError(f"NST_SIMD={wanted}: this machine has {', '.join(there)}")
+    return wanted
+
+
+SIMD = choose()
+WIDTH = 16 if SIMD == "avx512" else 8  # numbers in a vector
+ROWS = 6  # rows of C in registers
+COLUMNS = 4 if SIMD == "avx512" else 2  # vectors of C in a row
+PANEL = COLUMNS * WIDTH  # columns of C in registers
+VECTOR = ir.VectorType(F32, WIDTH)
+BYTES = FLOATS * WIDTH  # of a vector
+
+
+def number(value: int) -> ir.Constant:
+    """Return a constant int64."""
+    return ir.Constant(I64, value)
+
+
+def constant(value: float) -> ir.Constant:
+    """Return a vector of equal constants."""
+    return ir.Constant(VECTOR, [float(value)] * WIDTH)
+
+
+def at(b: ir.IRBuilder, base: ir.Value, *steps: tuple[ir.Value, int]) -> ir.Value:
+    """Return the address `base` + the sum of distance * count over `steps`."""
+    for distance, count in steps:
+        if count:
+            base = b.add(base, b.mul(distance, number(count)))
+    return base
+
+
+def load(b: ir.IRBuilder, address: ir.Value, kind: ir.Type = VECTOR) -> ir.Value:
+    """Load a vector, or a number of another type, from an address aligned to 4 bytes or to nothing."""
+    value = b.load(b.inttoptr(address, kind.as_pointer()))
+    value.align = FLOATS if kind in (VECTOR, F32) else 1
+    return value
+
+
+def store(b: ir.IRBuilder, value: ir.Value, address: ir.Value) -> None:
+    """Store a vector at an address aligned to 4 bytes or, for other types, to nothing."""
+    b.store(value, b.inttoptr(address, value.type.as_pointer())).align = FLOATS if value.type == VECTOR else 1
+
+
+def spread(b: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Return a vector that holds one number everywhere."""
+    empty = ir.Constant(VECTOR, ir.Undefined)
+    zeros = ir.Constant(ir.VectorType(I32, WIDTH), [0] * WIDTH)
+    return b.shuffle_vector(b.insert_element(empty, value, ir.Constant(I32, 0)), empty, zeros)
+
+
+def fma(b: ir.IRBuilder) -> Callable[[ir.Value, ir.Value, ir.Value], ir.Value]:
+    """Return a function that emits x * y + z, rounded once."""
+    kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
+    function = cgutils.get_or_insert_function(b.module, kind, f"llvm.fma.v{WIDTH}f32")
+    return lambda x, y, z: b.call(function, [x, y, z])
+
+
+def multiplier(rows: int, columns: int, accumulate: bool) -> Callable:
+    """Return the intrinsic ``multiply(a, a_row, a_k, b, b_k, c, c_row, depth)`` for `rows` by `columns` vectors.
+
+    ::
+
+        C[r, :] (+)= sum over k < depth of A[r, k] * B[k, :]
+
+    with A[r, k] at ``a + r a_row + k a_k``, B[k, :] at ``b + k b_k`` and C[r, :] at ``c + r c_row``. A may so be
+    read transposed as well; the rows of B and C lie together. With `accumulate`, C is added to; without, written.
+    `depth` is at least 1. An intrinsic has to be a global of its module, or numba cannot cache what calls it.
+    """
+
+    @intrinsic
+    def multiply(typing_context, a, a_row, a_k, b, b_k, c, c_row, depth):
+        return types.void(*[types.int64] * 8), emit
+
+    def emit(context, b, signature, args):
+        a, a_row, a_k, panel, b_k, c, c_row, depth = args
+        add = fma(b)
+        places = [at(b, c, (c_row, r), (number(BYTES), v)) for r in range(rows) for v in range(columns)]
+        start = [load(b, place) if accumulate else constant(0) for place in places]
+        row_of = [at(b, number(0), (a_row, r)) for r in range(rows)]
+        before, loop, after = b.block, b.append_basic_block("k"), b.append_basic_block("done")
+        b.branch(loop)
+        b.position_at_end(loop)
+        k, a_here, b_here, *sums = running = [b.phi(kind) for kind in (I64, I64, I64, *[VECTOR] * len(start))]
+        for phi, value in zip(running, (number(0), a, panel, *start), strict=True):
+            phi.add_incoming(value, before)
+        vectors = [load(b, at(b, b_here, (number(BYTES), v))) for v in range(columns)]
+        new = []
+        for r in range(rows):
+            scalar = spread(b, load(b, b.add(a_here, row_of[r]), F32))
+            new += [add(scalar, vectors[v], sums[r * columns + v]) for v in range(columns)]
+        step = b.add(k, number(1)), b.add(a_here, a_k), b.add(b_here, b_k)
+        for phi, value in zip(running, (*step, *new), strict=True):
+            phi.add_incoming(value, loop)
+        b.cbranch(b.icmp_signed("<", step[0], depth), loop, after)
+        b.position_at_end(after)
+        for value, place in zip(new, places, strict=True):
+            store(b, value, place)
+        return context.get_dummy_value()
+
+    return multiply
+
+
+multiply = multiplier(ROWS, COLUMNS, accumulate=False)
+multiply_add = multiplier(ROWS, COLUMNS, accumulate=True)
+multiply_add4 = multiplier(4, COLUMNS, accumulate=True)  # for sums whose rows come in multiples of four
