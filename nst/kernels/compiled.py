@@ -23,7 +23,7 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 @cache
 def folder() -> Path:
-    """Return the folder of the compiled kernels: in `$NUMBA_CACHE_DIR`, else in the user's cache, else a temporary one."""
+    """Return where compiled kernels are kept: in `$NUMBA_CACHE_DIR`, else the user's cache, else a temporary folder."""
     digest = hashlib.sha256(f"{numba.__version__} {os.environ.get('NST_SIMD')}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
