@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -100,3 +100,22 @@ class Adam:
         if not (fits and np.isfinite(m).all() and np.isfinite(v).all() and (v >= 0).all()):
             raise NstError("the saved state of Adam makes no sense (shapes, count or numbers): start afresh")
         self._t, self._m, self._v = t, m, v
+
+    def adopt(self, coarse: Adam, resize: Callable[[np.ndarray], np.ndarray], ratio: float) -> None:
+        """Begin with the running means of another Adam that moved a smaller picture, for a loss that is a mean.
+
+        A mean over `ratio` times as many values has derivatives that are `ratio` times smaller: m is divided by
+        `ratio`, v by its square.
+
+        Parameters
+        ----------
+        coarse
+            Stays as it is.
+        resize
+            Returns an array of the picture's shape in its new shape, within the range of its values.
+        ratio
+            How many times more values the new shape has.
+        """
+        self._t = coarse._t
+        self._m = None if coarse._m is None else resize(coarse._m) / ratio
+        self._v = None if coarse._v is None else resize(coarse._v) / ratio**2

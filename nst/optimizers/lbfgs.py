@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -171,6 +171,28 @@ class LBFGS:
             _check(here, pairs)
         self._here, self._pairs = here, deque(pairs, maxlen=self.history)
 
+    def adopt(self, coarse: LBFGS, resize: Callable[[np.ndarray], np.ndarray], ratio: float) -> None:
+        """Begin with the curvature that another L-BFGS learnt on a smaller picture, for a loss that is a mean.
+
+        A mean over `ratio` times as many values has derivatives that are `ratio` times smaller, so that an enlarged
+        pair is (resize(s), resize(y) / ratio). Enlarging may cost a pair its positive curvature; such a one is left.
+
+        Parameters
+        ----------
+        coarse
+            Stays as it is.
+        resize
+            Returns an array of the picture's shape in its new shape.
+        ratio
+            How many times more values the new shape has.
+        """
+        self._here = None
+        self._pairs.clear()
+        for pair in list(coarse._pairs)[-self.history :]:
+            y = resize(pair.y)
+            y /= ratio
+            self._remember(resize(pair.s), y)
+
     def _is_here(self, x: np.ndarray) -> bool:
         """Tell whether `x` is where the last step ended."""
         if self._here is None:
@@ -227,10 +249,13 @@ class LBFGS:
     def _learn(self, here: Point, there: Point) -> float:
         """Store the pair of this step if its curvature is positive; return how far a value moved at most."""
         s, y = there.x - here.x, there.gradient - here.gradient
+        self._remember(s, y)
+        return float(np.abs(s).max())
+
+    def _remember(self, s: np.ndarray, y: np.ndarray) -> None:
         sy, yy = dot(s, y), dot(y, y)
         if sy > CURVATURE * math.sqrt(dot(s, s) * yy):
             self._pairs.append(Pair(s, y, sy, yy))
-        return float(np.abs(s).max())
 
 
 def _check(here: Point, pairs: list[Pair]) -> None:

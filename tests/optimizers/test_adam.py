@@ -7,7 +7,7 @@ import pytest
 
 from nst.errors import NstError
 from nst.optimizers import Adam
-from tests.optimizers.objectives import Denoise, Quadratic, run
+from tests.optimizers.objectives import Denoise, Quadratic, enlarged, run
 
 
 def test_cs231n_published_values():
@@ -110,3 +110,18 @@ def test_another_shape_is_refused_until_forgotten():
         optimizer.step(lambda x: (1.0, x), np.ones(1))
     optimizer.load({})
     assert optimizer.step(lambda x: (1.0, x), np.ones(1)).stopped is None
+
+
+def test_what_a_smaller_picture_taught_is_adopted():
+    """A mean over an image that is only enlarged has the same steps, enlarged: to them the adopted means lead."""
+    rng = np.random.default_rng(2)
+    x, centre = rng.normal(size=(2, 1, 5, 4, 3))
+    coarse, fine = Adam(0.1), Adam(0.1)
+    x = run(coarse, lambda x: (1.0, (x - centre) / x.size), x, 5)[-1].x
+    fine.adopt(coarse, enlarged, 4)
+    expected = run(coarse, lambda x: (1.0, (x - centre) / x.size), x, 5)[-1].x
+    found = run(fine, lambda x: (1.0, (x - enlarged(centre)) / x.size), enlarged(x), 5)[-1].x
+    np.testing.assert_allclose(found, enlarged(expected), rtol=1e-4)
+    fresh = Adam()
+    fresh.adopt(Adam(), enlarged, 4)
+    assert fresh.state() == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.optimize import minimize
 
 from nst.errors import NstError
 from nst.optimizers import LBFGS
-from tests.optimizers.objectives import Denoise, Quadratic, rosenbrock, run
+from tests.optimizers.objectives import Denoise, Quadratic, enlarged, rosenbrock, run
 
 CASES = {
     "quadratic": (Quadratic(50, 1e4), np.zeros(50)),
@@ -223,3 +224,43 @@ def test_a_pair_of_negative_curvature_is_not_stored():
     step = optimizer.step(lambda x: (-float(x @ x), -2 * x), np.ones(3))
     assert step.value < -3 and step.stopped is None
     assert len(optimizer.state()["sy"]) == 0
+
+
+def mean_of_squares(shape: tuple[int, ...], times: int) -> Callable:
+    """A mean over an image, the same for one that is enlarged."""
+    rng = np.random.default_rng(2)
+    centre, curvature = rng.normal(size=shape), rng.uniform(1, 100, size=shape)
+    for _ in range(times):
+        centre, curvature = enlarged(centre), enlarged(curvature)
+    return lambda x: (
+        float((curvature * (x - centre) ** 2).mean()), 2 * curvature * (x - centre) / x.size
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("history, kept", [(4, 4), (2, 2)])
+def test_what_a_smaller_picture_taught_is_adopted(history, kept):
+    """A mean over an image that is only enlarged has the same steps, enlarged: to them the adopted pairs lead."""
+    shape = (1, 5, 4, 3)
+    coarse = LBFGS(history)
+    x = run(coarse, mean_of_squares(shape, 0), np.zeros(shape), 6)[-1].x
+    fine = LBFGS(history)
+    fine.adopt(coarse, enlarged, 4)
+    assert sum(name.startswith("s") and name != "sy" for name in coarse.state()) == kept
+    expected = run(coarse, mean_of_squares(shape, 0), x, 3)
+    found = run(fine, mean_of_squares(shape, 1), enlarged(x), 3)
+    for step, same in zip(found, expected, strict=True):
+        np.testing.assert_allclose(step.x, enlarged(same.x), atol=1e-12)
+
+
+def test_only_pairs_of_positive_curvature_are_adopted():
+    """Enlarging may turn s against y; the newest that fit the shorter history stay, and the others as they were."""
+    shape, coarse, fine = (1, 5, 4, 3), LBFGS(5), LBFGS(2)
+    run(coarse, mean_of_squares(shape, 0), np.zeros(shape), 6)
+    fine.adopt(coarse, enlarged, 4)
+    x = np.zeros((1, 10, 8, 3))
+    fine.step(mean_of_squares(shape, 1), x)
+    np.testing.assert_array_equal(fine.state()["s0"], enlarged(coarse.state()["s4"]))
+    signs = iter([1, -1] * 5)  # of every y and s
+    none = LBFGS(5)
+    none.adopt(coarse, lambda array: next(signs) * enlarged(array), 4)
+    assert none._direction(np.ones(3)).tolist() == [-1, -1, -1]
