@@ -19,6 +19,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from nst.kernels.threads import one_at_a_time
+
 # Sums may be reordered and fused; infinities and NaN keep their meaning (plain fastmath would break them).
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 PIXELS = 64  # pixels of one row in a block
@@ -136,6 +138,7 @@ def _forward_one_group(x, weight, bias, stride, padding):
     return y
 
 
+@one_at_a_time
 def conv2d_forward(
     x: np.ndarray,
     weight: np.ndarray,
@@ -156,6 +159,7 @@ def conv2d_forward(
     return np.concatenate([_forward_one_group(a, w, b, stride, padding) for a, w, b in parts], axis=3)
 
 
+@one_at_a_time
 def conv2d_backward_input(
     dy: np.ndarray,
     weight: np.ndarray,
@@ -255,6 +259,7 @@ def _correlate_backward_weights(x, dy, kh, kw, sh, sw, dw):
         dw[block, ky, kx] = total + part
 
 
+@one_at_a_time
 def conv2d_backward_weights(
     dy: np.ndarray,
     x: np.ndarray,
@@ -299,6 +304,7 @@ def _gram(f, blocks, sums):
             sums[task, block] = total
 
 
+@one_at_a_time
 def gram_sum(features: np.ndarray) -> np.ndarray:
     """Return F^T F for features F of shape (P, C), in float64; float32 within a chunk of pixels."""
     pixels, channels = features.shape

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from nst.kernels.threads import one_at_a_time
+
 BLOCK = 16  # channels that one task of a backward pass takes
 
 Pair = tuple[int, int]
@@ -44,6 +46,7 @@ def _max_forward(x, kh, kw, sh, sw, top, left, y, argmax):
                     first = False
 
 
+@one_at_a_time
 def max_pool_forward(
     x: np.ndarray, size: Pair, stride: Pair, padding: Padding, out_hw: Pair
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -69,6 +72,7 @@ def _max_backward(dy, argmax, kw, sh, sw, top, left, dx):
                     dx[n, i * sh - top + index // kw, j * sw - left + index % kw, c] += dy[n, i, j, c]
 
 
+@one_at_a_time
 def max_pool_backward(
     dy: np.ndarray,
     argmax: np.ndarray,
@@ -115,6 +119,7 @@ def _avg_forward(x, kh, kw, sh, sw, padding, count_pad, y):
                 total[c] /= count
 
 
+@one_at_a_time
 def avg_pool_forward(
     x: np.ndarray, size: Pair, stride: Pair, padding: Padding, out_hw: Pair, count_include_pad: bool
 ) -> np.ndarray:
@@ -146,6 +151,7 @@ def _avg_backward(dy, kh, kw, sh, sw, padding, count_pad, dx):
                             dx[n, row, column, c] += dy[n, i, j, c] / count
 
 
+@one_at_a_time
 def avg_pool_backward(
     dy: np.ndarray,
     input_shape: tuple[int, ...],
