@@ -105,6 +105,9 @@ def spoil_layer(layer: Any, wrong: Wrong, of: str = "dx") -> Any:
             at = self._at(dy, kept)
             return at.grads if of == "dx" else {**at.grads, of: wrong(at)}
 
+        def both(self, dy: np.ndarray, kept: Any) -> tuple[Any, dict[str, np.ndarray]]:
+            return self.backward(dy, kept), self.gradients(dy, kept)
+
         def _at(self, dy: np.ndarray, kept: Any) -> At:
             x, y, saved = kept
             right = super().backward(dy, saved), super().gradients(dy, saved)

@@ -59,6 +59,13 @@ class Layer:
         """Return the gradient with respect to each parameter by name; nothing when frozen or without any."""
         return {}
 
+    def both(self, dy: np.ndarray, saved: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return what `backward` and `gradients` return: at once, where a layer can share work between them."""
+        return self.backward(dy, saved), self.gradients(dy, saved)
+
+    def update(self, saved: Any) -> None:
+        """Absorb a forward pass in training into the running statistics, if the layer keeps any."""
+
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the output for an input of `shape`; most layers keep it."""
         return shape

@@ -173,30 +173,61 @@ class Network:
         return dimage
 
     def gradients(
-        self, gradients: Mapping[str, np.ndarray], tape: Tape
-    ) -> tuple[np.ndarray, dict[str, dict[str, np.ndarray]]]:
-        """Return the gradient of the image and, by node and name, of every parameter that is not frozen."""
-        return self._walk_back(gradients, tape, parameters=True)
+        self, gradients: Mapping[str, np.ndarray], tape: Tape, image: bool = True
+    ) -> tuple[np.ndarray | None, dict[str, dict[str, np.ndarray]]]:
+        """Return the gradient of the image and, by node and name, of every parameter that is not frozen.
 
-    def _walk_back(self, gradients, tape, parameters):
+        Without `image` the walk ends at the lowest parameters: what would only lead on to the image is not computed,
+        and `None` stands in its place.
+        """
+        return self._walk_back(gradients, tape, parameters=True, image=image)
+
+    def update(self, tape: Tape) -> None:
+        """Let the layers that keep statistics of what they see absorb a forward pass in training."""
+        for name, saved in tape.saved.items():
+            if not self.nodes[name].layer.frozen:
+                self.nodes[name].layer.update(saved)
+
+    def parameters(self) -> dict[str, dict[str, np.ndarray]]:
+        """Return the parameters that are not frozen by node and name, as `gradients` does: the layers' own arrays."""
+        trained = {node.name: node.layer for node in self.nodes.values() if not node.layer.frozen}
+        return {name: found for name, layer in trained.items() if (found := layer.parameters())}
+
+    def _walk_back(self, gradients, tape, parameters, image=True):
         pending: dict[str, np.ndarray] = {}
         for tap, gradient in gradients.items():
             _accumulate(pending, self.resolve(tap), gradient)
+        on_the_way = {self.IMAGE, *tape.saved} if image else self._at_or_above_parameters(tape)
         by_node = {}
         for name in reversed(tape.saved):
             dy = pending.pop(name, None)
-            if dy is None:
+            if dy is None or name not in on_the_way:
                 continue
-            node = self.nodes[name]
-            if parameters and (found := node.layer.gradients(dy, tape.saved[name])):
+            node, saved = self.nodes[name], tape.saved[name]
+            if on_the_way.isdisjoint(node.inputs):
+                by_node[name] = node.layer.gradients(dy, saved)
+                continue
+            dx, found = node.layer.both(dy, saved) if parameters else (node.layer.backward(dy, saved), {})
+            if found:
                 by_node[name] = found
-            dx = node.layer.backward(dy, tape.saved[name])
             for source, part in zip(node.inputs, dx if node.layer.joins else [dx], strict=True):
                 _accumulate(pending, source, part)
         if pending.keys() - {self.IMAGE}:
             raise ValueError(f"the tape does not reach {sorted(pending.keys() - {self.IMAGE})}")
+        if not image:
+            return None, by_node
         dtype = next(iter(gradients.values())).dtype if gradients else np.float32
         return pending.get(self.IMAGE, np.zeros(tape.input_shape, dtype)), by_node
+
+    def _at_or_above_parameters(self, tape):
+        """Return the nodes on the tape from which a gradient has still some way to go to reach a parameter."""
+        found: set[str] = set()
+        for name in tape.saved:
+            node = self.nodes[name]
+            trained = not node.layer.frozen and node.layer.parameters()
+            if trained or not found.isdisjoint(node.inputs):
+                found.add(name)
+        return found
 
 
 def _accumulate(pending: dict[str, np.ndarray], name: str, gradient: np.ndarray) -> None:

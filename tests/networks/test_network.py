@@ -40,10 +40,11 @@ def linear(matrix: np.ndarray) -> Conv2d:
     return Conv2d(matrix[None, None])
 
 
-def diamond() -> Network:
+def diamond(*before: Node) -> Network:
     """y = [x A B, relu(x A C)] D, with the sum of both branches at `first`."""
     return Network(
         [
+            *before,
             Node("first", linear(A)),
             Node("left", linear(B), ("first",)),
             Node("right", linear(C), ("first",)),
@@ -144,6 +145,50 @@ def test_parameters_have_gradients_unless_they_are_frozen():
     np.testing.assert_allclose(dx, dy @ B.T @ A.T, rtol=1e-12)
     _, tape = network.freeze().forward(IMAGE, ["second"])
     assert network.gradients({"second": dy}, tape)[1] == {}
+
+
+def test_without_the_image_the_walk_ends_at_the_lowest_parameters():
+    """Parameters get the same gradients, the image gets none, and no layer is asked for what leads to it alone."""
+
+    class Watched(AvgPool2d):
+        def backward(self, dy, saved):
+            raise AssertionError("nothing below has parameters")
+
+    still = linear(np.eye(3))
+    still.frozen = True
+    network = diamond(Node("pool", Watched(1)), Node("still", still))
+    network.nodes["first"].layer.backward = None
+    _, tape = network.forward(IMAGE, ["last"])
+    dy = RNG.normal(size=(2, 5, 4, 3))
+    nothing, found = network.gradients({"last": dy}, tape, image=False)
+    assert nothing is None
+    _, expected = diamond().gradients({"last": dy}, diamond().forward(IMAGE, ["last"])[1])
+    assert found.keys() == expected.keys()
+    for name, gradients in expected.items():
+        np.testing.assert_allclose(found[name]["weight"], gradients["weight"], rtol=1e-12)
+
+
+def test_parameters_are_the_layers_own_arrays():
+    """What an optimiser moves by name are the arrays that the layers compute with; frozen layers give none."""
+    network = Network([Node("first", linear(A)), Node("pool", AvgPool2d(1)), Node("second", linear(B))])
+    network.nodes["first"].layer.frozen = True
+    found = network.parameters()
+    assert found.keys() == {"second"}
+    assert found["second"]["weight"] is network.nodes["second"].layer.weight
+
+
+def test_running_statistics_absorb_a_batch_where_they_are_not_frozen():
+    """`update` moves them towards the batch's for each normalisation that ran in training, except frozen ones."""
+
+    def norm():
+        return BatchNorm(np.ones(3), np.zeros(3), np.zeros(3), np.ones(3), momentum=0.5)
+
+    network = Network([Node("first", norm()), Node("relu", ReLU()), Node("second", norm())])
+    network.nodes["second"].layer.frozen = True
+    _, tape = network.forward(IMAGE, ["second"], training=True)
+    network.update(tape)
+    np.testing.assert_allclose(network.nodes["first"].layer.running_mean, IMAGE.mean((0, 1, 2)) / 2)
+    assert not network.nodes["second"].layer.running_mean.any()
 
 
 def test_layers_are_told_whether_it_is_training():
