@@ -2,49 +2,117 @@
 
 numba keeps what it compiled on disk, so that only a first run waits. But it looks only at the file in which a kernel
 stands: a change in a function that the kernel calls, or another choice of vectors, would go unnoticed, and old
-machine code would run. So the folder is named by a hash of everything that a kernel is made of.
+machine code would run. So each file of kernels has a folder, named by a hash of all that its kernels are made of: the
+file, the files of this package that it imports and that these import, and the settings that change machine code.
+A change compiles anew what depends on it, and nothing else.
 """
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+import re
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+import llvmlite
 import numba
 from numba import config, njit
+from numba.core import event
 
 # Sums may be reordered and fused; infinities and NaN keep their meaning (plain fastmath would break them).
 FAST = {"reassoc", "contract", "nsz", "arcp"}
+SETTINGS = ("NST_SIMD", *("NUMBA_" + name for name in (
+    "BOUNDSCHECK", "CPU_FEATURES", "CPU_NAME", "DEBUGINFO", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE",
+)))  # fmt: skip
+UNUSED = 3 * 24 * 3600  # seconds after which a folder that no run has used is in the way
 
-
-@cache
-def folder() -> Path:
-    """Return where compiled kernels are kept: in `$NUMBA_CACHE_DIR`, else the user's cache, else a temporary folder."""
-    digest = hashlib.sha256(f"{numba.__version__} {os.environ.get('NST_SIMD')}".encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    base = config.CACHE_DIR or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "nst", "kernels"
-    )
-    found = Path(base) / f"nst-{digest.hexdigest()[:16]}"
-    try:
-        found.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=found).close()
-    except OSError:  # a read-only home
-        found = Path(tempfile.mkdtemp(prefix="nst-numba-"))
-    return found
+_IMPORT = re.compile(r"^\s*(?:from|import)\s+([\w.]+)(?:\s+import\s+(\([^)]*\)|.*))?", re.MULTILINE)
 
 
 def jit(function: Callable | None = None, *, parallel: bool = False) -> Callable:
-    """Compile a function when it is first called, and keep the result on disk."""
+    """Compile a function when it is first called, and keep the result on disk. Other Python threads go on meanwhile."""
     if function is None:
         return lambda function: jit(function, parallel=parallel)
-    before, config.CACHE_DIR = config.CACHE_DIR, str(folder())  # numba reads it here, once for each function
-    try:
-        return njit(cache=True, fastmath=FAST, parallel=parallel)(function)
+    before, config.CACHE_DIR = config.CACHE_DIR, folder(Path(function.__code__.co_filename))
+    try:  # numba reads its setting here, once for each function
+        return njit(cache=True, fastmath=FAST, nogil=True, parallel=parallel)(function)
     finally:
         config.CACHE_DIR = before
+
+
+def before_compiling(call: Callable[[], None]) -> None:
+    """Call a function, once, when the first kernel must be compiled, since none such was kept on disk."""
+
+    class Listener(event.Listener):
+        def on_start(self, happening: event.Event) -> None:
+            if happening.data["dispatcher"].py_func.__module__.startswith(f"{__package__}."):
+                event.unregister("numba:compile", self)
+                call()
+
+        def on_end(self, happening: event.Event) -> None:
+            pass
+
+    event.register("numba:compile", Listener())
+
+
+@cache
+def folder(file: Path) -> str:
+    """Return where compiled kernels of a file are kept: in `$NUMBA_CACHE_DIR`, else the user's cache.
+
+    Where nothing can be kept, as with a read-only home, it is a temporary folder that goes when the process ends.
+    """
+    digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
+    for setting in SETTINGS:
+        digest.update(f"{setting}={os.environ.get(setting)}".encode())
+    for source in sorted(sources(file)):
+        digest.update(source.read_bytes())
+    try:
+        return _ready(_kept() / f"{file.stem}-{digest.hexdigest()[:16]}")
+    except (OSError, RuntimeError):  # RuntimeError: a user without a home
+        return _ready(_temporary() / file.stem)
+
+
+def sources(file: Path) -> set[Path]:
+    """Return a file, the files of this package that it imports, and those that they import."""
+    found, todo = set(), [file]
+    while todo:
+        found.add(source := todo.pop())
+        for module, names in _IMPORT.findall(source.read_text(encoding="utf-8")):
+            for name in (module, *(f"{module}.{name}" for name in re.findall(r"\w+", names))):
+                imported = Path(__file__).with_name(name.removeprefix(f"{__package__}.") + ".py")
+                if name.startswith(f"{__package__}.") and imported.exists() and imported not in found:
+                    todo.append(imported)
+    return found
+
+
+def _kept() -> Path:
+    if config.CACHE_DIR:
+        return Path(config.CACHE_DIR, "nst-kernels")
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "nst", "kernels")
+
+
+@cache
+def _temporary() -> Path:
+    path = tempfile.mkdtemp(prefix="nst-kernels-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return Path(path)
+
+
+def _ready(path: Path) -> str:
+    """Make a folder, and be sure that it can be written to. A new one replaces those that no run has used lately."""
+    if not path.exists():
+        path.mkdir(parents=True, exist_ok=True)
+        for other in path.parent.iterdir():
+            with suppress(FileNotFoundError):  # another process was quicker
+                if time.time() - other.stat().st_mtime > UNUSED:
+                    shutil.rmtree(other, ignore_errors=True)
+    tempfile.TemporaryFile(dir=path).close()
+    os.utime(path)
+    return str(path)
