@@ -1,12 +1,18 @@
-"""The kernels for float32 on the CPU: what `nst.kernels.select` hands to the layers."""
+"""The kernels for float32 on the CPU: what `nst.kernels.select` hands to the layers.
 
-from nst.kernels.cpu_convolution import (
-    conv2d_backward_input,
-    conv2d_backward_weights,
-    conv2d_forward,
-    gram_sum,
-)
+This module only chooses. A convolution of 3x3 with enough channels goes to Winograd's algorithm, every other to the
+direct one, and all to plain loops where the processor's vectors are unknown.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nst.kernels import cpu_plain, reference
+from nst.kernels.cpu_plain import conv2d_backward_weights
 from nst.kernels.cpu_pooling import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
+from nst.kernels.cpu_products import gram_sum, matrix_product
+from nst.kernels.reference import NO_PADDING, Pair, Sides
 
 __all__ = [
     "avg_pool_backward",
@@ -14,7 +20,79 @@ __all__ = [
     "conv2d_backward_input",
     "conv2d_backward_weights",
     "conv2d_forward",
+    "conv2d_relu_backward_input",
+    "conv2d_relu_forward",
     "gram_sum",
+    "matrix_product",
     "max_pool_backward",
     "max_pool_forward",
+    "prepare",
 ]
+
+
+class Filters(reference.Filters):
+    """A convolution with everything that the kernels compute once of its weights, made when it is first needed."""
+
+
+def prepare(
+    weight: np.ndarray,
+    stride: Pair = (1, 1),
+    padding: Sides = NO_PADDING,
+    groups: int = 1,
+    winograd: str = "F4",
+) -> Filters:
+    """Return what the fused functions want of a convolution; see `nst.kernels.reference.prepare`."""
+    return Filters(weight, stride, padding, groups)
+
+
+def conv2d_forward(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None = None,
+    stride: Pair = (1, 1),
+    padding: Sides = NO_PADDING,
+    groups: int = 1,
+) -> np.ndarray:
+    """Return the cross-correlation of `x` with `weight`; see `nst.kernels.reference.conv2d_forward`."""
+    return conv2d_relu_forward(x, prepare(weight, stride, padding, groups), bias, relu=False)[0]
+
+
+def conv2d_backward_input(
+    dy: np.ndarray,
+    weight: np.ndarray,
+    input_shape: tuple[int, ...],
+    stride: Pair = (1, 1),
+    padding: Sides = NO_PADDING,
+    groups: int = 1,
+) -> np.ndarray:
+    """Return the gradient with respect to the input; see `nst.kernels.reference.conv2d_backward_input`."""
+    filters = prepare(weight, stride, padding, groups)
+    return conv2d_relu_backward_input(dy, None, filters, input_shape, relu=False)
+
+
+def conv2d_relu_forward(
+    x: np.ndarray,
+    filters: Filters,
+    bias: np.ndarray | None = None,
+    pool: str | None = None,
+    relu: bool = True,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Convolution, ReLU and 2x2 pooling as one; see `nst.kernels.reference.conv2d_relu_forward`."""
+    how = filters.stride, filters.padding, filters.groups
+    return reference.rectify(cpu_plain.conv2d_forward(x, filters.weight, bias, *how), pool, relu)
+
+
+def conv2d_relu_backward_input(
+    dy: np.ndarray,
+    kept: np.ndarray | None,
+    filters: Filters,
+    input_shape: tuple[int, ...],
+    pool: str | None = None,
+    relu: bool = True,
+    into: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the gradient of its input; see `nst.kernels.reference.conv2d_relu_backward_input`."""
+    dy = reference.unrectify(dy, kept, filters.output_shape(input_shape), pool, relu)
+    how = filters.stride, filters.padding, filters.groups
+    dx = cpu_plain.conv2d_backward_input(dy, filters.weight, input_shape, *how)
+    return dx if into is None else np.add(into, dx, out=into)

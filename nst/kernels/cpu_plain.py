@@ -1,7 +1,7 @@
-"""Fast convolution and Gram matrices on the CPU: numba, float32, in parallel.
+"""Convolution and Gram matrices for processors whose vectors `nst.kernels.vectors` does not know.
 
-The same functions as `nst.kernels.reference`, which is the definition; a test holds the two together. All
-of them come down to one inner step, a rank-8 update of three rows::
+Plain loops, float32, in parallel; the compiler makes of them what it can. All come down to one inner step, a rank-8
+update of three rows::
 
     c[i, :] += a[i, 0] * b[0, :] + ... + a[i, 7] * b[7, :]        for i = 0, 1, 2
 
