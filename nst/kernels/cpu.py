@@ -13,6 +13,7 @@ from nst.kernels.cpu_plain import conv2d_backward_weights
 from nst.kernels.cpu_pooling import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 from nst.kernels.cpu_products import gram_sum, matrix_product
 from nst.kernels.reference import NO_PADDING, Pair, Sides
+from nst.kernels.threads import one_at_a_time
 
 __all__ = [
     "avg_pool_backward",
@@ -34,6 +35,7 @@ class Filters(reference.Filters):
     """A convolution with everything that the kernels compute once of its weights, made when it is first needed."""
 
 
+@one_at_a_time
 def prepare(
     weight: np.ndarray,
     stride: Pair = (1, 1),
@@ -45,6 +47,7 @@ def prepare(
     return Filters(weight, stride, padding, groups)
 
 
+@one_at_a_time
 def conv2d_forward(
     x: np.ndarray,
     weight: np.ndarray,
@@ -57,6 +60,7 @@ def conv2d_forward(
     return conv2d_relu_forward(x, prepare(weight, stride, padding, groups), bias, relu=False)[0]
 
 
+@one_at_a_time
 def conv2d_backward_input(
     dy: np.ndarray,
     weight: np.ndarray,
@@ -70,6 +74,7 @@ def conv2d_backward_input(
     return conv2d_relu_backward_input(dy, None, filters, input_shape, relu=False)
 
 
+@one_at_a_time
 def conv2d_relu_forward(
     x: np.ndarray,
     filters: Filters,
@@ -82,6 +87,7 @@ def conv2d_relu_forward(
     return reference.rectify(cpu_plain.conv2d_forward(x, filters.weight, bias, *how), pool, relu)
 
 
+@one_at_a_time
 def conv2d_relu_backward_input(
     dy: np.ndarray,
     kept: np.ndarray | None,

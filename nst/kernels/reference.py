@@ -12,15 +12,47 @@ argument.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-Pair = tuple[int, int]
-Sides = tuple[Pair, Pair]
+from nst.kernels.reference_pooling import (
+    avg_pool_backward,
+    avg_pool_forward,
+    max_pool_backward,
+    max_pool_forward,
+)
+from nst.kernels.reference_windows import (
+    NO_PADDING,
+    Pair,
+    Sides,
+    channel_groups,
+    crop,
+    out_size,
+    pad,
+    padded_shape,
+    taps,
+    window_counts,
+)
 
-NO_PADDING: Sides = ((0, 0), (0, 0))
+__all__ = [
+    "Filters",
+    "avg_pool_backward",
+    "avg_pool_forward",
+    "conv2d_backward_input",
+    "conv2d_backward_weights",
+    "conv2d_forward",
+    "conv2d_relu_backward_input",
+    "conv2d_relu_forward",
+    "gram_sum",
+    "matrix_product",
+    "max_pool_backward",
+    "max_pool_forward",
+    "prepare",
+    "rectify",
+    "unrectify",
+    "window_counts",
+]
 
 
 def conv2d_forward(
@@ -37,10 +69,10 @@ def conv2d_forward(
     """
     kh, kw, _, cout = weight.shape
     out_hw = out_size(x.shape[1:3], (kh, kw), stride, padding)
-    padded = _pad(x, (kh, kw), stride, padding, out_hw)
+    padded = pad(x, (kh, kw), stride, padding, out_hw)
     y = np.zeros((len(x), *out_hw, cout), x.dtype)
-    for i, j, where in _taps((kh, kw), stride, out_hw):
-        for cin, out in _groups(x.shape[3], cout, groups):
+    for i, j, where in taps((kh, kw), stride, out_hw):
+        for cin, out in channel_groups(x.shape[3], cout, groups):
             y[..., out] += padded[where][..., cin] @ weight[i, j, :, out]
     if bias is not None:
         y += bias
@@ -58,11 +90,11 @@ def conv2d_backward_input(
     """Return the gradient of the input: each tap's slice receives dy @ weight[i, j] transposed."""
     kh, kw, _, cout = weight.shape
     out_hw = dy.shape[1:3]
-    padded = np.zeros(_padded_shape(input_shape, (kh, kw), stride, padding, out_hw), dy.dtype)
-    for i, j, where in _taps((kh, kw), stride, out_hw):
-        for cin, out in _groups(input_shape[3], cout, groups):
+    padded = np.zeros(padded_shape(input_shape, (kh, kw), stride, padding, out_hw), dy.dtype)
+    for i, j, where in taps((kh, kw), stride, out_hw):
+        for cin, out in channel_groups(input_shape[3], cout, groups):
             padded[where][..., cin] += dy[..., out] @ weight[i, j, :, out].T
-    return _crop(padded, input_shape, padding)
+    return crop(padded, input_shape, padding)
 
 
 def conv2d_backward_weights(
@@ -76,10 +108,10 @@ def conv2d_backward_weights(
     """Return the gradient of the weights: dweight[i, j] = sliceᵀ @ dy, summed over images and places."""
     kh, kw, _, cout = weight_shape
     out_hw = dy.shape[1:3]
-    padded = _pad(x, (kh, kw), stride, padding, out_hw)
+    padded = pad(x, (kh, kw), stride, padding, out_hw)
     dweight = np.zeros(weight_shape, dy.dtype)
-    for i, j, where in _taps((kh, kw), stride, out_hw):
-        for cin, out in _groups(x.shape[3], cout, groups):
+    for i, j, where in taps((kh, kw), stride, out_hw):
+        for cin, out in channel_groups(x.shape[3], cout, groups):
             dweight[i, j, :, out] = np.tensordot(padded[where][..., cin], dy[..., out], axes=((0, 1, 2),) * 2)
     return dweight
 
@@ -208,134 +240,3 @@ def unrectify(
         inside = dx[:, i : shape[1] // 2 * 2 : 2, j : shape[2] // 2 * 2 : 2]
         inside[...] = np.where(kept >> bit & 1, share, 0)
     return dx
-
-
-def max_pool_forward(
-    x: np.ndarray, size: Pair, stride: Pair, padding: Sides, out_hw: Pair
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return each window's maximum and its tap's number, i * kw + j; the first of equal maxima wins.
-
-    The padding is -inf and never chosen, not even where all pixels are. A NaN in the window is its maximum.
-    """
-    padded = _pad(x, size, stride, padding, out_hw, fill=-np.inf)
-    inside = _pad(np.ones(x.shape, bool), size, stride, padding, out_hw, fill=False)
-    windows = np.stack([padded[where] for _, _, where in _taps(size, stride, out_hw)])
-    first_inside = np.stack([inside[where] for _, _, where in _taps(size, stride, out_hw)]).argmax(axis=0)
-    y = windows.max(axis=0)
-    return y, np.where(y == -np.inf, first_inside, windows.argmax(axis=0))
-
-
-def max_pool_backward(
-    dy: np.ndarray, argmax: np.ndarray, input_shape: tuple[int, ...], size: Pair, stride: Pair, padding: Sides
-) -> np.ndarray:
-    """Return the gradient of the input: dy goes to the tap that won, and adds up where windows overlap."""
-    out_hw = dy.shape[1:3]
-    padded = np.zeros(_padded_shape(input_shape, size, stride, padding, out_hw), dy.dtype)
-    for i, j, where in _taps(size, stride, out_hw):
-        padded[where] += np.where(argmax == i * size[1] + j, dy, 0)
-    return _crop(padded, input_shape, padding)
-
-
-def avg_pool_forward(
-    x: np.ndarray, size: Pair, stride: Pair, padding: Sides, out_hw: Pair, count_include_pad: bool = False
-) -> np.ndarray:
-    """Return each window's sum, the padding being zeros, divided by `window_counts`."""
-    padded = _pad(x, size, stride, padding, out_hw)
-    y = np.zeros((len(x), *out_hw, x.shape[3]), x.dtype)
-    for _, _, where in _taps(size, stride, out_hw):
-        y += padded[where]
-    y /= window_counts(x.shape, size, stride, padding, out_hw, count_include_pad)
-    return y
-
-
-def avg_pool_backward(
-    dy: np.ndarray,
-    input_shape: tuple[int, ...],
-    size: Pair,
-    stride: Pair,
-    padding: Sides,
-    count_include_pad: bool = False,
-) -> np.ndarray:
-    """Return the gradient of the input: every tap of a window receives dy / count."""
-    out_hw = dy.shape[1:3]
-    counts = window_counts(input_shape, size, stride, padding, out_hw, count_include_pad)
-    share = dy / counts.astype(dy.dtype)
-    padded = np.zeros(_padded_shape(input_shape, size, stride, padding, out_hw), dy.dtype)
-    for _, _, where in _taps(size, stride, out_hw):
-        padded[where] += share
-    return _crop(padded, input_shape, padding)
-
-
-def window_counts(
-    input_shape: tuple[int, ...],
-    size: Pair,
-    stride: Pair,
-    padding: Sides,
-    out_hw: Pair,
-    count_include_pad: bool,
-) -> np.ndarray:
-    """Return by how many places each window's sum is divided, int (Ho, Wo, 1).
-
-    Only places inside the image count, or inside the image and its padding with `count_include_pad`. What a
-    last window of the ceil mode hangs over beyond both never counts: PyTorch's rule.
-    """
-    counts = []
-    for axis in (0, 1):
-        length, (before, after) = input_shape[1 + axis], padding[axis]
-        first, end = (-before, length + after) if count_include_pad else (0, length)
-        start = np.arange(out_hw[axis]) * stride[axis] - before
-        counts.append(np.minimum(start + size[axis], end) - np.maximum(start, first))
-    return np.multiply.outer(*counts)[..., None]
-
-
-def out_size(in_hw: Pair, size: Pair, stride: Pair, padding: Sides) -> Pair:
-    """Return how many windows fit into the padded image, along its rows and its columns."""
-    return tuple(
-        (length + sum(sides) - k) // s + 1
-        for length, sides, k, s in zip(in_hw, padding, size, stride, strict=True)
-    )
-
-
-def _taps(size: Pair, stride: Pair, out_hw: Pair) -> Iterator[tuple[int, int, tuple[slice, ...]]]:
-    """Yield each tap (i, j) with the slices of the padded image that it sees in all windows together."""
-    for i, j in np.ndindex(size):
-        rows = slice(i, i + stride[0] * (out_hw[0] - 1) + 1, stride[0])
-        columns = slice(j, j + stride[1] * (out_hw[1] - 1) + 1, stride[1])
-        yield i, j, (slice(None), rows, columns)
-
-
-def _groups(cin: int, cout: int, groups: int) -> Iterator[tuple[slice, slice]]:
-    """Yield the input channels and the output channels of each group."""
-    cin, cout = cin // groups, cout // groups
-    for g in range(groups):
-        yield slice(g * cin, (g + 1) * cin), slice(g * cout, (g + 1) * cout)
-
-
-def _overhang(input_shape: tuple[int, ...], size: Pair, stride: Pair, padding: Sides, out_hw: Pair) -> Pair:
-    """Return by how much the last windows reach over the padded image's far edges (in ceil mode)."""
-    return tuple(
-        max(0, (out_hw[axis] - 1) * stride[axis] + size[axis] - input_shape[1 + axis] - sum(padding[axis]))
-        for axis in (0, 1)
-    )
-
-
-def _pad(
-    x: np.ndarray, size: Pair, stride: Pair, padding: Sides, out_hw: Pair, fill: float = 0
-) -> np.ndarray:
-    (top, bottom), (left, right) = padding
-    below, beside = _overhang(x.shape, size, stride, padding, out_hw)
-    widths = ((0, 0), (top, bottom + below), (left, right + beside), (0, 0))
-    return np.pad(x, widths, constant_values=fill)
-
-
-def _padded_shape(
-    shape: tuple[int, ...], size: Pair, stride: Pair, padding: Sides, out_hw: Pair
-) -> tuple[int, ...]:
-    n, h, w, c = shape
-    below, beside = _overhang(shape, size, stride, padding, out_hw)
-    return n, h + sum(padding[0]) + below, w + sum(padding[1]) + beside, c
-
-
-def _crop(padded: np.ndarray, shape: tuple[int, ...], padding: Sides) -> np.ndarray:
-    (top, _), (left, _) = padding
-    return padded[:, top : top + shape[1], left : left + shape[2]]
