@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from nst.checks.layer_check import LayerReport, check_layer
+from nst.checks.numeric import step_for
 from nst.checks.ties import check_ties
 from nst.layers import (
     AvgPool2d,
     BatchNorm,
     Concat,
     Conv2d,
+    ConvReLU,
     Dropout,
     Flatten,
     InstanceNorm,
@@ -105,6 +107,30 @@ def _conv(
     return make
 
 
+def _conv_relu(
+    shape: tuple[int, ...], kernel: tuple[int, int], out: int, bias: bool = True, **options: Any
+) -> Any:
+    fused = {key: options.pop(key) for key in ("relu", "pool") if key in options}
+
+    def make(rng: Random) -> Built:
+        while True:
+            conv, x = _conv(shape, kernel, out, bias, **options)(rng)
+            if all(_clear_of_kinks(conv, part) for part in (x, x[:, 1:], x[:, :, 1:], x[:, 1:, 1:])):
+                return ConvReLU(conv, **fused), x
+
+    return make
+
+
+def _clear_of_kinks(conv: Conv2d, x: np.ndarray) -> bool:
+    """Tell whether no output is so near to 0, nor two in a 2x2 window to each other, that a difference would cross."""
+    z, _ = conv.forward(x)
+    n, height, width, c = z.shape
+    windows = z[:, : height // 2 * 2, : width // 2 * 2].reshape(n, height // 2, 2, width // 2, 2, c)
+    pixels = np.sort(windows.transpose(0, 1, 3, 5, 2, 4).reshape(-1, 4))
+    gap = 8 * step_for(x) * np.abs(conv.weight).max()
+    return bool(np.abs(z).min() > gap and np.diff(pixels).min(initial=gap) >= gap)
+
+
 def _plain(layer: Any, *shape: int, scale: float = 1.0) -> Any:
     return lambda rng: (layer, scale * apart(rng, *shape))
 
@@ -173,6 +199,21 @@ CASES = [
             "replicate padding": _conv((1, 5, 6, 2), (3, 3), 3, padding=1, padding_mode="replicate"),
         },
         linear=True,
+    ),
+    *_cases(
+        ConvReLU,
+        {
+            "3x3": _conv_relu((1, 5, 6, 2), (3, 3), 3, padding=1),
+            "max": _conv_relu((1, 6, 5, 2), (3, 3), 3, padding=1, pool="max"),
+            "avg": _conv_relu((1, 5, 6, 2), (3, 3), 3, padding=1, pool="avg"),
+            "alone, without bias": _conv_relu((2, 4, 5, 3), (3, 3), 2, bias=False, padding=1, relu=False),
+            "stride 2, groups": _conv_relu((2, 6, 7, 2), (3, 3), 4, stride=2, groups=2),
+            "reflection padding, max": _conv_relu(
+                (1, 5, 6, 2), (3, 3), 2, padding=1, padding_mode="reflect", pool="max"
+            ),
+            "replicate padding": _conv_relu((1, 5, 4, 2), (3, 3), 3, padding=1, padding_mode="replicate"),
+            "batch, avg, uneven padding": _conv_relu((2, 5, 5, 2), (3, 2), 2, padding=(1, 0), pool="avg"),
+        },
     ),
     *_cases(ReLU, {"4 axes": _plain(ReLU(), 2, 5, 6, 3), "2 axes": _plain(ReLU(), 3, 7)}),
     *_cases(

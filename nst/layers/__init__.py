@@ -7,6 +7,7 @@ from nst.layers.base import Layer
 from nst.layers.batch_norm import BatchNorm
 from nst.layers.concat import Concat
 from nst.layers.conv2d import Conv2d
+from nst.layers.conv_relu import ConvReLU
 from nst.layers.cross_entropy import softmax_cross_entropy
 from nst.layers.dropout import Dropout
 from nst.layers.flatten import Flatten
@@ -25,6 +26,7 @@ __all__ = [
     "BatchNorm",
     "Concat",
     "Conv2d",
+    "ConvReLU",
     "Dropout",
     "Flatten",
     "InstanceNorm",

@@ -37,6 +37,8 @@ class Layer:
         Whether `forward` takes `training` (a `Mode`), because the layer behaves differently while training.
     joins : bool
         Whether `forward` takes a list of arrays, be it of one, and `backward` returns one.
+    adds : bool
+        Whether `backward` takes `into`: an array like `dx`, to which it then adds `dx`, and which it returns.
     frozen : bool
         A frozen layer saves nothing that only `gradients` would need, and its `gradients` is empty.
     """
@@ -45,6 +47,7 @@ class Layer:
     buffer_names: tuple[str, ...] = ()
     has_mode: bool = False
     joins: bool = False
+    adds: bool = False
     frozen: bool = False
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Any]:
