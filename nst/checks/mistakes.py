@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nst.checks.mistakes_fused import FUSED_MISTAKES
 from nst.checks.mistakes_losses import LOSS_MISTAKES
 from nst.checks.mistakes_norms import NORM_MISTAKES
 from nst.checks.mistakes_simple import SIMPLE_MISTAKES
@@ -11,6 +12,7 @@ from nst.checks.mutations import Mutation
 
 MUTATIONS: list[Mutation | WholeMutation] = [
     *WINDOW_MISTAKES,
+    *FUSED_MISTAKES,
     *SIMPLE_MISTAKES,
     *NORM_MISTAKES,
     *LOSS_MISTAKES,

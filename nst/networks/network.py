@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,9 @@ import numpy as np
 
 from nst.errors import NstError, nearest
 from nst.layers.base import Layer, Mode
+
+Gradient = np.ndarray | Callable[[], np.ndarray]
+"""With respect to the features at a tap: an array, or a function that makes one when it is needed."""
 
 
 @dataclass(frozen=True)
@@ -164,12 +167,22 @@ class Network:
                     values.pop(name, None)
         return {tap: values[self.resolve(tap)] for tap in taps}, Tape(saved, image.shape)
 
-    def backward(self, gradients: Mapping[str, np.ndarray], tape: Tape) -> np.ndarray:
+    def backward(self, gradients: Mapping[str, Gradient], tape: Tape, consume: bool = False) -> np.ndarray:
         """Return the gradient of the image, given gradients with respect to features at any number of taps.
 
         The chain rule walks the tape backwards; where several paths meet, their gradients add up.
+
+        Parameters
+        ----------
+        gradients
+            By tap: arrays, or functions that make them, each of which is called when the walk gets to its tap. So
+            they need not all exist at once.
+        tape
+            Of the forward pass.
+        consume
+            Let memory go as the walk goes: the tape is emptied, and what `gradients` gives is written into.
         """
-        dimage, _ = self._walk_back(gradients, tape, parameters=False)
+        dimage, _ = self._walk_back(gradients, tape, parameters=False, consume=consume)
         return dimage
 
     def gradients(
@@ -193,31 +206,28 @@ class Network:
         trained = {node.name: node.layer for node in self.nodes.values() if not node.layer.frozen}
         return {name: found for name, layer in trained.items() if (found := layer.parameters())}
 
-    def _walk_back(self, gradients, tape, parameters, image=True):
-        pending: dict[str, np.ndarray] = {}
+    def _walk_back(self, gradients, tape, parameters, image=True, consume=False):
+        entering: dict[str, list[Gradient]] = {}
         for tap, gradient in gradients.items():
-            _accumulate(pending, self.resolve(tap), gradient)
+            entering.setdefault(self.resolve(tap), []).append(gradient)
+        underway = _Underway(entering, ours=consume)
         on_the_way = {self.IMAGE, *tape.saved} if image else self._at_or_above_parameters(tape)
         by_node = {}
-        for name in reversed(tape.saved):
-            dy = pending.pop(name, None)
+        for name in list(reversed(tape.saved)):
+            dy, saved = underway.take(name), tape.saved.pop(name) if consume else tape.saved[name]
             if dy is None or name not in on_the_way:
                 continue
-            node, saved = self.nodes[name], tape.saved[name]
-            if on_the_way.isdisjoint(node.inputs):
-                by_node[name] = node.layer.gradients(dy, saved)
-                continue
-            dx, found = node.layer.both(dy, saved) if parameters else (node.layer.backward(dy, saved), {})
-            if found:
+            if on_the_way.isdisjoint(self.nodes[name].inputs):
+                by_node[name] = self.nodes[name].layer.gradients(dy, saved)
+            elif found := _step_back(self.nodes[name], dy, saved, underway, parameters):
                 by_node[name] = found
-            for source, part in zip(node.inputs, dx if node.layer.joins else [dx], strict=True):
-                _accumulate(pending, source, part)
-        if pending.keys() - {self.IMAGE}:
-            raise ValueError(f"the tape does not reach {sorted(pending.keys() - {self.IMAGE})}")
+            del dy, saved  # before the next tap is asked for its gradient
+        dimage = underway.take(self.IMAGE)
+        if left := underway.names():
+            raise ValueError(f"the tape does not reach {sorted(left)}")
         if not image:
             return None, by_node
-        dtype = next(iter(gradients.values())).dtype if gradients else np.float32
-        return pending.get(self.IMAGE, np.zeros(tape.input_shape, dtype)), by_node
+        return np.zeros(tape.input_shape, np.float32) if dimage is None else dimage, by_node
 
     def _at_or_above_parameters(self, tape):
         """Return the nodes on the tape from which a gradient has still some way to go to reach a parameter."""
@@ -230,6 +240,52 @@ class Network:
         return found
 
 
-def _accumulate(pending: dict[str, np.ndarray], name: str, gradient: np.ndarray) -> None:
-    # A new array, not `+=`: the first gradient may be the caller's.
-    pending[name] = pending[name] + gradient if name in pending else gradient
+class _Underway:
+    """The gradients that have come as far as some node, until the walk takes them from there.
+
+    Parameters
+    ----------
+    entering
+        What the caller puts in, by node.
+    ours
+        Whether these arrays may be written into.
+    """
+
+    def __init__(self, entering: dict[str, list[Gradient]], ours: bool) -> None:
+        self.entering, self.ours = entering, ours
+        self.arrived: dict[str, np.ndarray] = {}
+
+    def names(self) -> set[str]:
+        """Return the nodes at which gradients are left."""
+        return self.entering.keys() | self.arrived.keys()
+
+    def arrive(self, name: str, gradient: np.ndarray) -> None:
+        """Let a layer's gradient arrive at the node that it read: added to others, it is a new array."""
+        self.arrived[name] = self.arrived[name] + gradient if name in self.arrived else gradient
+
+    def take(self, name: str) -> np.ndarray | None:
+        """Return the sum of all that has arrived or enters at a node, and forget it."""
+        total = self.arrived.pop(name, None)
+        for given in self.entering.pop(name, ()):
+            gradient = given() if callable(given) else given
+            if total is not None:
+                gradient = np.add(gradient, total, out=gradient if self.ours else None)
+            total = gradient
+        return total
+
+    def take_ours(self, name: str) -> np.ndarray | None:
+        """Return the same if it is an array that may be written into; otherwise leave it and return nothing."""
+        return self.take(name) if self.ours and name in self.entering else None
+
+
+def _step_back(node, dy, saved, underway, parameters):
+    """Take the gradient of a node's output to its inputs; return those of its parameters."""
+    if node.layer.adds:
+        (source,) = node.inputs
+        found = node.layer.gradients(dy, saved) if parameters else {}
+        underway.arrive(source, node.layer.backward(dy, saved, into=underway.take_ours(source)))
+        return found
+    dx, found = node.layer.both(dy, saved) if parameters else (node.layer.backward(dy, saved), {})
+    for source, part in zip(node.inputs, dx if node.layer.joins else [dx], strict=True):
+        underway.arrive(source, part)
+    return found
