@@ -122,13 +122,17 @@ def _conv_relu(
 
 
 def _clear_of_kinks(conv: Conv2d, x: np.ndarray) -> bool:
-    """Tell whether no output is so near to 0, nor two in a 2x2 window to each other, that a difference would cross."""
+    """Tell whether differences cross no kink, and whether there are 2x2 windows of both kinds, on and off.
+
+    No output may be so near to 0, nor two of a window so near to each other, that a step in `x` changes their order.
+    """
     z, _ = conv.forward(x)
     n, height, width, c = z.shape
     windows = z[:, : height // 2 * 2, : width // 2 * 2].reshape(n, height // 2, 2, width // 2, 2, c)
     pixels = np.sort(windows.transpose(0, 1, 3, 5, 2, 4).reshape(-1, 4))
     gap = 8 * step_for(x) * np.abs(conv.weight).max()
-    return bool(np.abs(z).min() > gap and np.diff(pixels).min(initial=gap) >= gap)
+    clear = np.abs(z).min() > gap and np.diff(pixels).min(initial=gap) >= gap
+    return bool(clear and pixels[:, -1].min() < 0 < pixels[:, -1].max())
 
 
 def _plain(layer: Any, *shape: int, scale: float = 1.0) -> Any:

@@ -47,8 +47,7 @@ def without_relu(at: At) -> np.ndarray:
 
 def by_pixels_on(at: At) -> np.ndarray:
     """Divide the gradient of a window among its pixels that are on."""
-    shape, kept = at.saved
-    on = sum(kept >> bit & 1 for bit in range(4))
+    on = sum(at.saved[1] >> bit & 1 for bit in range(4))
     return at.layer.backward(4 * at.dy / np.maximum(on, 1), at.saved)
 
 

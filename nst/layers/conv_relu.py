@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from types import ModuleType
 from typing import Any
 
@@ -97,7 +98,9 @@ class ConvReLU(Layer):
 
     def astype(self, dtype: np.dtype | type) -> ConvReLU:
         """Return this layer with its arrays in another dtype."""
-        return ConvReLU(self.conv.astype(dtype), relu=self.relu, pool=self.pool)
+        twin = copy.copy(self)
+        twin.conv, twin._filters = self.conv.astype(dtype), {}
+        return twin
 
     def _prepared(self, kernel: ModuleType) -> Any:
         """Return what `kernel` keeps of the weights, made at the first call."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 
+from nst.checks.whole_cases import WHOLE_CASES
 from nst.engine.objective import Objective
 from nst.engine.style_transfer import StyleTransfer
 from nst.errors import NstError
@@ -44,6 +47,49 @@ def test_the_gradient_is_the_sum_of_the_terms_own(objective, dtype, bound):
         only = typed.only(label)(image)
         np.testing.assert_array_equal(only.gradient, gradient)
         assert only.value == typed(image).parts[label]
+
+
+@pytest.mark.parametrize("dtype, bound", [(np.float32, 1e-5), (np.float64, 1e-13)])
+def test_fused_it_is_the_same_function(objective, dtype, bound):
+    """The objective on the fused network has the same value, parts and gradient, and the same terms."""
+    typed, image = objective.astype(dtype), IMAGE.astype(dtype)
+    planned = typed.fused()
+    assert len(planned.network.nodes) < len(typed.network.nodes)
+    assert planned.terms == typed.terms and planned.taps == typed.taps
+    expected, found = typed(image), planned(image)
+    assert list(found.parts) == list(expected.parts)
+    for label, part in expected.parts.items():
+        assert found.parts[label] == pytest.approx(part, rel=bound), label
+    error = np.linalg.norm(found.gradient - expected.gradient)
+    assert error <= bound * np.linalg.norm(expected.gradient) and found.gradient.dtype == dtype
+    np.testing.assert_array_equal(planned(image).gradient, found.gradient)
+    alone = planned.term_gradients(image)
+    assert np.linalg.norm(sum(alone.values()) - found.gradient) <= bound * np.linalg.norm(found.gradient)
+
+
+@pytest.mark.parametrize("case", WHOLE_CASES, ids=lambda case: case.what)
+def test_fused_it_passes_the_gradient_check(case):
+    """The fused objective against differences, all paddings and branches included."""
+    assert case.report(spoil=lambda objective: objective.fused()).passed()
+
+
+def test_one_gradient_of_a_tap_at_a_time(small):
+    """When a term is asked, the features of deeper taps are gone, and so are their gradients."""
+    alive = []
+
+    class Watched(Style):
+        def __call__(self, features):
+            assert all(ref() is None for ref in alive), self.label
+            value, gradient = super().__call__(features)
+            alive.append(weakref.ref(gradient))
+            return value, gradient
+
+    plain = StyleTransfer({}, LAYERS[1], 0.0, 1.0).objective(small, CONTENT, [STYLE])
+    terms = [Watched(term.tap, term.target_gram, term.weight) for term in plain.terms]
+    for objective in (Objective(small, terms), Objective(small, terms).fused()):
+        alive.clear()
+        objective(IMAGE)
+        assert len(alive) == 3
 
 
 def test_gradient_norms_are_those_of_the_terms(objective):

@@ -130,7 +130,7 @@ def test_float32_agrees_with_float64(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in CASES if c.layer in ("Conv2d", "MaxPool2d", "AvgPool2d")], ids=str
+    "case", [c for c in CASES if c.layer in ("Conv2d", "ConvReLU", "MaxPool2d", "AvgPool2d")], ids=str
 )
 def test_fast_kernels_agree_with_the_reference(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernels chosen for float32 agree with the NumPy definition, forward and in both backward passes."""

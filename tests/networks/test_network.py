@@ -100,6 +100,72 @@ def test_a_caller_keeps_his_gradients():
     assert all((gradient == 1).all() for gradient in given.values())
 
 
+def test_a_gradient_may_be_made_when_the_walk_gets_there():
+    """Functions are called from the deepest tap to the shallowest, each once, and count as what they return."""
+    network, layers = chain(4)
+    taps = ["f0", "f2", "f3"]
+    called = []
+
+    def make(tap):
+        called.append((tap, sum(layer.backwards for layer in layers)))
+        return IMAGE.copy()
+
+    _, tape = network.forward(IMAGE, taps)
+    dx = network.backward({tap: lambda tap=tap: make(tap) for tap in taps}, tape)
+    assert called == [("f3", 0), ("f2", 1), ("f0", 3)]
+    np.testing.assert_array_equal(dx, network.backward(dict.fromkeys(taps, IMAGE), tape))
+
+
+def test_what_is_consumed_is_let_go():
+    """A consumed tape is empty in the end, and nothing of a deeper layer is alive when a shallow tap is asked."""
+    import weakref
+
+    refs = []
+
+    class Keeping(Layer):
+        def forward(self, x):
+            saved = np.ones(1)
+            refs.append(weakref.ref(saved))
+            return x.copy(), saved
+
+        def backward(self, dy, saved):
+            dx = dy * saved
+            refs.append(weakref.ref(dx))
+            return dx
+
+    def shallow():
+        assert [ref() is None for ref in refs] == [False, True, True, True, False]
+        return np.ones_like(IMAGE)
+
+    network = Network([Node(f"f{n}", Keeping()) for n in range(3)])
+    _, tape = network.forward(IMAGE, ["f2"])
+    dx = network.backward({"f0": shallow, "f2": np.ones_like(IMAGE)}, tape, consume=True)
+    assert not tape.saved and (dx == 2).all()
+
+
+def test_a_layer_that_adds_gets_the_array_that_entered():
+    """When consuming, a tap's own array goes through the layer that adds; otherwise it is left alone."""
+
+    class Adding(Counted):
+        adds = True
+
+        def backward(self, dy, saved, into=None):
+            dx = super().backward(dy, saved)
+            return dx if into is None else np.add(into, dx, out=into)
+
+    network = Network(
+        [Node("low", Counted(2.0)), Node("high", Adding(3.0)), Node("other", Adding(5.0), ("low",))]
+    )
+    for consume in (False, True):
+        given = {name: np.ones_like(IMAGE) for name in network.names}
+        _, tape = network.forward(IMAGE, given)
+        dx = network.backward(given, tape, consume)
+        np.testing.assert_array_equal(dx, np.full_like(IMAGE, 2 * (1 + 3 + 5)))
+        assert (
+            given["low"] == (1 + 5 if consume else 1)
+        ).all()  # what `other`, the first to arrive, has added
+
+
 def test_no_gradient_in_is_a_gradient_of_zero():
     """Without any gradient the image's is zero, of its shape."""
     network, _ = chain()
