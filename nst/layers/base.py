@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from nst.errors import NstError
+from nst.layers.window import Window
+
 Mode = bool | np.random.Generator
 """What layers that behave differently in training are told: False, or the generator from which they may draw.
 
@@ -41,6 +44,8 @@ class Layer:
         Whether `backward` takes `into`: an array like `dx`, to which it then adds `dx`, and which it returns.
     frozen : bool
         A frozen layer saves nothing that only `gradients` would need, and its `gradients` is empty.
+    pointwise : bool
+        Whether, outside training, each place of the output depends on the same place of the input alone.
     """
 
     parameter_names: tuple[str, ...] = ()
@@ -49,6 +54,7 @@ class Layer:
     joins: bool = False
     adds: bool = False
     frozen: bool = False
+    pointwise: bool = False
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Any]:
         """Return the output and what the backward pass needs."""
@@ -72,6 +78,20 @@ class Layer:
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the output for an input of `shape`; most layers keep it."""
         return shape
+
+    def window(self) -> Window | None:
+        """Return which places of the input an output looks at; `None` when only at its own.
+
+        Raises
+        ------
+        NstError
+            When every output depends on the whole picture, so that no part can be computed by itself.
+        """
+        if self.pointwise:
+            return None
+        raise NstError(
+            f"{type(self).__name__} looks at the whole picture at once: it cannot be computed tile by tile"
+        )
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Return the parameters that are present, by name."""

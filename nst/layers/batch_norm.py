@@ -65,6 +65,7 @@ class BatchNorm(Layer):
         Added to the variance, inside the root.
     """
 
+    pointwise = True
     parameter_names = ("gamma", "beta")
     buffer_names = ("running_mean", "running_var")
     has_mode = True

@@ -24,6 +24,7 @@ class Concat(Layer):
     is not this layer's business: the network adds what the branches return. `saved` is the list of the C_i.
     """
 
+    pointwise = True
     joins = True
 
     def output_shape(self, shape: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

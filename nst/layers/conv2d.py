@@ -7,7 +7,7 @@ import numpy as np
 from nst import kernels
 from nst.layers.base import Layer
 from nst.layers.pad import MODES, NO_PADDING, check_room, pad_backward, pad_forward, padded_shape
-from nst.layers.window import Pair, Sides, pair, sides, window_count
+from nst.layers.window import Pair, Sides, Window, pair, sides, window_count
 
 Saved = tuple[tuple[int, ...], "np.ndarray | None"]
 
@@ -92,6 +92,10 @@ class Conv2d(Layer):
         check_room(shape, self.padding, self.padding_mode)
         out_hw = window_count(shape, self.weight.shape[:2], self.stride, self.padding)
         return (shape[0], *out_hw, self.weight.shape[3])
+
+    def window(self) -> Window:
+        """Return size, stride and padding."""
+        return Window(self.weight.shape[:2], self.stride, self.padding)
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Saved]:
         """Return y (N, Ho, Wo, Cout), and what the backward passes need."""

@@ -32,6 +32,7 @@ class Dropout(Layer):
         Probability of silencing, 0 <= rate < 1.
     """
 
+    pointwise = True
     has_mode = True
 
     def __init__(self, rate: float = 0.5) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from nst.errors import NstError
 from nst.layers.base import Layer
+from nst.layers.window import Window
 
 
 class Saved(NamedTuple):
@@ -104,6 +105,7 @@ class LRNAcross(_LocalResponseNorm):
         Whether alpha is divided by n.
     """
 
+    pointwise = True
     window_axes = (3,)
 
 
@@ -137,3 +139,8 @@ class LRNWithin(_LocalResponseNorm):
     """
 
     window_axes = (1, 2)
+
+    def window(self) -> Window:
+        """Return the square around each pixel."""
+        edges = (self.size // 2, (self.size - 1) // 2)
+        return Window((self.size, self.size), (1, 1), (edges, edges))

@@ -6,7 +6,7 @@ import numpy as np
 
 from nst import kernels
 from nst.layers.base import Layer
-from nst.layers.window import Pair, Sides, half_window, pair, sides, window_count
+from nst.layers.window import Pair, Sides, Window, half_window, pair, sides, window_count
 
 Saved = tuple[np.ndarray, tuple[int, ...]]
 
@@ -61,6 +61,10 @@ class MaxPool2d(Layer):
         """Return (N, Ho, Wo, C)."""
         out_hw = window_count(shape, self.size, self.stride, self.padding, ceil_mode=self.ceil_mode)
         return (shape[0], *out_hw, shape[3])
+
+    def window(self) -> Window:
+        """Return size, stride and padding."""
+        return Window(self.size, self.stride, self.padding)
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Saved]:
         """Return y (N, Ho, Wo, C), and the winners with the input's shape."""

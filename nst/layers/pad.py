@@ -6,7 +6,7 @@ import numpy as np
 
 from nst.errors import NstError
 from nst.layers.base import Layer
-from nst.layers.window import Pair, Sides, sides
+from nst.layers.window import Pair, Sides, Window, sides
 
 MODES = ("zero", "reflect", "replicate")
 NO_PADDING: Sides = ((0, 0), (0, 0))
@@ -54,6 +54,10 @@ class Pad2d(Layer):
         """Return (N, top + H + bottom, left + W + right, C)."""
         check_room(shape, self.padding, self.mode)
         return padded_shape(shape, self.padding)
+
+    def window(self) -> Window:
+        """Return one place: the same, moved by the padding."""
+        return Window((1, 1), (1, 1), self.padding)
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, None]:
         """Return the padded image, and nothing."""

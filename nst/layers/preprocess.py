@@ -37,6 +37,8 @@ class Preprocess(Layer):
     channel_order : {"RGB", "BGR"}
     """
 
+    pointwise = True
+
     def __init__(
         self, mean: Sequence[float], scale: float | Sequence[float] = 1.0, channel_order: str = "RGB"
     ) -> None:

@@ -24,6 +24,8 @@ class ReLU(Layer):
     overflowed is not quietly lost either.
     """
 
+    pointwise = True
+
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return max(x, 0) and the mask x > 0."""
         return np.maximum(x, 0), x > 0

@@ -28,6 +28,8 @@ class Softmax(Layer):
     Only the output is needed, so only it is saved.
     """
 
+    pointwise = True
+
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the probabilities of the scores `x` (..., C)."""
         with np.errstate(invalid="ignore"):  # -inf minus -inf: the NaN that the docstring promises

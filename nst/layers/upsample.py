@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 from nst.layers.base import Layer
+from nst.layers.pad import NO_PADDING
+from nst.layers.window import Window
 
 
 class UpsampleNearest(Layer):
@@ -37,6 +41,11 @@ class UpsampleNearest(Layer):
         """Return (N, f H, f W, C)."""
         n, height, width, channels = shape
         return n, self.factor * height, self.factor * width, channels
+
+    def window(self) -> Window:
+        """Return one place, that of the block: output `u` shows input `floor(u / f)`."""
+        step = Fraction(1, self.factor)
+        return Window((1, 1), (step, step), NO_PADDING)
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, None]:
         """Return the enlarged image, and nothing."""

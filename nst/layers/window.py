@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from typing import NamedTuple
+
 import numpy as np
 
 from nst.errors import NstError
 
 Pair = tuple[int, int]
 Sides = tuple[Pair, Pair]
+
+
+class Window(NamedTuple):
+    """Which places of its input an output looks at, along rows and along columns.
+
+    Output `i` sees the `size` places from `floor(i stride) - padding` on, the padding being that before the
+    first place. A layer that enlarges has a fraction as its stride. `padding` has both ends, for those who
+    need to know how far the border reaches.
+    """
+
+    size: Pair
+    stride: tuple[int | Fraction, int | Fraction]
+    padding: Sides
+
+    def then(self, following: Window) -> Window:
+        """Return the window of two layers, this one and then another, seen as one."""
+        size, stride, padding = [], [], []
+        for axis, step in enumerate(self.stride):
+            size.append(self.size[axis] + (following.size[axis] - 1) * step)
+            stride.append(step * following.stride[axis])
+            edges = zip(self.padding[axis], following.padding[axis], strict=True)
+            padding.append(tuple(own + step * added for own, added in edges))
+        return Window(tuple(size), tuple(stride), tuple(padding))
 
 
 def pair(value: int | Pair, least: int = 1) -> Pair:

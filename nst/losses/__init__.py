@@ -1,7 +1,7 @@
 """The terms of an objective: each loss returns its value and its gradient in one call."""
 
 from nst.losses.content import content_loss
-from nst.losses.gram import blend_grams, gram, gram_loss
+from nst.losses.gram import blend_grams, gram, gram_gradient, gram_loss
 from nst.losses.range_penalty import range_penalty
 from nst.losses.terms import Content, Range, Style, TotalVariation
 from nst.losses.total_variation import total_variation
@@ -14,6 +14,7 @@ __all__ = [
     "blend_grams",
     "content_loss",
     "gram",
+    "gram_gradient",
     "gram_loss",
     "range_penalty",
     "total_variation",

@@ -86,11 +86,30 @@ def gram_loss(features: np.ndarray, target_gram: np.ndarray) -> tuple[float, np.
             f"a Gram target of shape {target_gram.shape} does not fit {channels} channels of features"
         )
     difference = gram(features) - target_gram
-    value = np.square(difference).mean()
-    scale = 4 / (channels**2 * max(1, features.size))
+    return float(np.square(difference).mean()), gram_gradient(features, difference, features.size)
+
+
+def gram_gradient(features: np.ndarray, difference: np.ndarray, count: int) -> np.ndarray:
+    r"""Return the gradient of the style loss by the features, or by some of the pixels, once D is known.
+
+    Parameters
+    ----------
+    features : ndarray, shape (1, H, W, C)
+        Any of the picture's pixels: each has its gradient from its own features and D alone.
+    difference : ndarray, shape (C, C)
+        D = G - A of the whole picture, times a weight if there is one.
+    count : int
+        H W C of the whole picture.
+
+    Returns
+    -------
+    ndarray, shape (1, H, W, C)
+        4 / (C^2 count) F D, in the dtype of `features`.
+    """
+    scale = 4 / (features.shape[-1] ** 2 * max(1, count))
     # The same map at each pixel: a convolution with a 1x1 kernel.
     kernel = (scale * difference).astype(features.dtype)[None, None]
-    return float(value), kernels.select(features.dtype).conv2d_forward(features, kernel, None)
+    return kernels.select(features.dtype).conv2d_forward(features, kernel, None)
 
 
 def blend_grams(grams: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
