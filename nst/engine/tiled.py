@@ -1,0 +1,161 @@
+"""The objective of a picture that is larger than memory: tile by tile, and exactly that of the whole picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nst import kernels
+from nst.engine.objective import Evaluation, Objective, Term
+from nst.engine.pixel_terms import pixel_gradient
+from nst.engine.tile_features import TileFeatures
+from nst.losses import Style, content_loss, gram_gradient
+from nst.networks import Network
+from nst.networks.tiling import Area, Tiling
+from nst.optimizers.dot import dot
+
+BAND = 1 << 20  # numbers of a tile's features that are copied at once, to lie side by side
+
+
+@dataclass(frozen=True, eq=False)
+class TiledContent:
+    """`weight` times the content loss of the features at `tap`, against a target that comes tile by tile."""
+
+    tap: str
+    target: TileFeatures
+    weight: float = 1.0
+
+    @property
+    def label(self) -> str:
+        return f"content {self.tap}"
+
+
+class TiledObjective(Objective):
+    r"""An `Objective` that never sees more of the picture's features than those of one tile.
+
+    The Gram matrix is a sum over pixels, so it is a sum over tiles::
+
+        G = 1/(H W C) sum_tiles F_tile^T F_tile
+
+    and the style loss's gradient at a pixel, 4/(C^2 H W C) F D, needs of all other pixels D = G - A alone. Hence two
+    passes. The first runs the network forward on each tile and adds up the Gram matrices. Then D is known, and the
+    second runs forward again, takes the gradient at the features that the tile owns, and walks back to the pixels; a
+    pixel near a cut gets a share from each tile that sees it. What the content is off by is told feature by feature,
+    so it needs the second pass only. Total variation and range look at the pixels alone.
+
+    An evaluation costs three walks through the network in place of two, times the overlap of the halos.
+
+    Parameters
+    ----------
+    network
+        Frozen.
+    terms
+        `TiledContent` in the place of `Content`; all others as for `Objective`.
+    tiling
+        Of the picture, for all taps of the terms.
+    """
+
+    def __init__(self, network: Network, terms: Sequence[Term | TiledContent], tiling: Tiling) -> None:
+        super().__init__(network, terms)
+        self.styles = [term for term in terms if isinstance(term, Style)]
+        self.contents = [term for term in terms if isinstance(term, TiledContent)]
+        unknown = [term.label for term in terms if term.tap and term not in self.styles + self.contents]
+        if unknown:
+            raise ValueError(f"no way is known to take {', '.join(unknown)} tile by tile")
+        self.tiling = tiling
+
+    def __call__(self, image: np.ndarray) -> Evaluation:
+        """Return value, gradient and parts at `image`, an array of shape (1, H, W, 3), RGB in 0..255."""
+        parts = dict.fromkeys((term.label for term in self.terms), 0.0)
+        differences = self._measure_style(image, parts)
+        gradient = pixel_gradient(self.terms, image, parts)
+        for index, tile in enumerate(self.tiling):
+            gradient[tile.crop] += self._walk(image, index, tile, differences, parts)
+        return Evaluation(sum(parts.values()), gradient, parts)
+
+    def term_gradients(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the gradient of the image for each term alone, by label: an evaluation for each."""
+        return {term.label: self.only(term.label)(image).gradient for term in self.terms}
+
+    def gradient_norms(self, image: np.ndarray) -> dict[str, float]:
+        """Return the Euclidean norm of each term's own gradient, of which only one exists at a time."""
+        norms = {}
+        for term in self.terms:
+            gradient = self.only(term.label)(image).gradient
+            norms[term.label] = math.sqrt(dot(gradient, gradient))
+        return norms
+
+    def only(self, label: str) -> TiledObjective:
+        """Return the objective that consists of one of the terms."""
+        return TiledObjective(self.network, [term for term in self.terms if term.label == label], self.tiling)
+
+    def astype(self, dtype: np.dtype | type) -> TiledObjective:
+        """Return the same objective with its network in another dtype; targets are constants and stay as they are."""
+        return TiledObjective(self.network.astype(dtype), self.terms, self.tiling)
+
+    def _measure_style(self, image: np.ndarray, parts: dict[str, float]) -> dict[str, np.ndarray]:
+        """Make the first pass: put the losses into `parts`, and return D = G - A, times the weight, by tap."""
+        grams = tiled_grams(self.network, image, self.tiling, [term.tap for term in self.styles])
+        differences: dict[str, np.ndarray] = {}
+        for term in self.styles:
+            difference = grams[term.tap] - term.target_gram
+            parts[term.label] = term.weight * float(np.square(difference).mean())
+            differences[term.tap] = differences.get(term.tap, 0) + term.weight * difference
+        return differences
+
+    def _walk(self, image, index, tile, differences, parts) -> np.ndarray:
+        """Walk the second pass over one tile: return its share of the gradient, over its crop."""
+        features, tape = _forward(self.network, image, tile, tile.taps(self.taps))
+        entering = {
+            tap: self._gradient_at(tap, features[tap], index, tile, differences.get(tap), parts)
+            for tap in features
+        }
+        return self.network.backward(entering, tape)
+
+    def _gradient_at(self, tap, features, index, tile, difference, parts) -> np.ndarray:
+        """Return the gradient by a crop's features, which is nothing but where the tile owns them."""
+        whole = math.prod(self.tiling.features_shape(tap))
+        gradient = np.zeros_like(features)
+        targets = [(term, term.target.of_tile(index, tap)) for term in self.contents if term.tap == tap]
+        for band, rows in _bands(tile.own(tap), features):
+            seen = np.ascontiguousarray(features[band])
+            if difference is not None:
+                gradient[band] = gram_gradient(seen, difference, whole)
+            for term, target in targets:
+                share = term.weight * seen.size / whole  # of the mean over all features
+                value, pull = content_loss(seen, target[:, rows])
+                parts[term.label] += share * value
+                pull *= share
+                gradient[band] += pull
+        return gradient
+
+
+def tiled_grams(
+    network: Network, image: np.ndarray, tiling: Tiling, taps: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return what `nst.losses.gram` makes of the whole picture's features at each tap, by the tiles' sums."""
+    sums: dict[str, np.ndarray] = dict.fromkeys(taps, 0.0)
+    for tile in tiling:
+        features, _ = _forward(network, image, tile, tile.taps(sums))
+        for tap in list(features):
+            found = features.pop(tap)
+            for band, _ in _bands(tile.own(tap), found):
+                f = found[band].reshape(-1, found.shape[-1])
+                sums[tap] = sums[tap] + kernels.select(f.dtype).gram_sum(f)
+    return {tap: total / max(1, math.prod(tiling.features_shape(tap))) for tap, total in sums.items()}
+
+
+def _forward(network, image, tile, taps):
+    return network.forward(np.ascontiguousarray(image[tile.crop]), taps)
+
+
+def _bands(own: Area, features: np.ndarray) -> Iterator[tuple[Area, slice]]:
+    """Yield a tile's own features some rows at a time: what cuts them out, and which of the own rows they are."""
+    every, rows, columns = own
+    step = max(1, BAND // ((columns.stop - columns.start) * features.shape[-1]))
+    for start in range(rows.start, rows.stop, step):
+        stop = min(start + step, rows.stop)
+        yield (every, slice(start, stop), columns), slice(start - rows.start, stop - rows.start)
