@@ -6,9 +6,7 @@ members are the image and the optimiser's arrays. No pickle is written and none 
 
 from __future__ import annotations
 
-import io
 import json
-import math
 import os
 import zipfile
 from dataclasses import dataclass, field
@@ -18,8 +16,18 @@ import numpy as np
 
 from nst.errors import NstError
 from nst.files import atomic_write, require_file
+from nst.npy import read_array
 
-FORMAT = "nst checkpoint 1"
+FORMAT = "nst checkpoint 2"
+_META = {
+    "iteration": int,
+    "scale": int,
+    "done": int,
+    "settings": dict,
+    "hashes": dict,
+    "rng": dict,
+    "trace": dict,
+}
 META_LIMIT = 64 << 20  # bytes of JSON; a trace of 100,000 iterations takes some 20 MB
 
 
@@ -29,8 +37,9 @@ class Checkpoint:
 
     Attributes
     ----------
-    iteration : int
-        How many are done.
+    iteration, scale, done : int
+        How many iterations are done; the size that they have come to, counted from 0 for the coarsest; how many of
+        them were done at that size.
     image : ndarray of shape (1, H, W, 3)
     optimizer : dict of str to ndarray
         What `optimizer.state()` returned.
@@ -52,14 +61,13 @@ class Checkpoint:
     rng: dict[str, Any] = field(default_factory=dict)
     trace: dict[str, Any] = field(default_factory=dict)
     thumbnails: dict[int, np.ndarray] = field(default_factory=dict)
+    scale: int = 0
+    done: int = 0
 
 
 def save_checkpoint(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically; the file before it stays until the new one is on the disk."""
-    meta = {"format": FORMAT}
-    meta.update(
-        {key: getattr(checkpoint, key) for key in ("iteration", "settings", "hashes", "rng", "trace")}
-    )
+    meta = {"format": FORMAT} | {key: getattr(checkpoint, key) for key in _META}
     text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     state = {f"optimizer.{name}": array for name, array in checkpoint.optimizer.items()}
     state.update({f"thumbnail.{number}": picture for number, picture in checkpoint.thumbnails.items()})
@@ -103,9 +111,6 @@ def _parse(arrays: dict[str, np.ndarray]) -> Checkpoint:
     return Checkpoint(image=image, optimizer=_family(arrays, "optimizer."), thumbnails=thumbnails, **rest)
 
 
-_META = {"iteration": int, "settings": dict, "hashes": dict, "rng": dict, "trace": dict}
-
-
 def _family(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
@@ -129,16 +134,8 @@ def _read_arrays(path: os.PathLike) -> dict[str, np.ndarray]:
             if name == "meta" and member.file_size > META_LIMIT:
                 raise ValueError(f"its JSON has {member.file_size} bytes")
             with archive.open(member) as stream:
-                arrays[name] = _read_array(stream.read(), name)
+                try:
+                    arrays[name] = read_array(stream, member.file_size)
+                except NstError as error:
+                    raise ValueError(f"{name}: {error}") from error
     return arrays
-
-
-def _read_array(data: bytes, name: str) -> np.ndarray:
-    stream = io.BytesIO(data)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError(f"{name} has an unknown header")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    payload = memoryview(data)[stream.tell() :]
-    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(payload):
-        raise ValueError(f"{name} claims {dtype} {shape}, but holds {len(payload)} bytes")
-    return np.frombuffer(payload, dtype).reshape(shape, order="F" if fortran else "C").copy()

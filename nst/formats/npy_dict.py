@@ -17,8 +17,8 @@ import numpy as np
 
 from nst.errors import NstError
 from nst.formats.contents import CAFFE, Contents, from_bytes, mapped, shown
-from nst.formats.npy import MAX_HEADER, read_header
 from nst.formats.unpickler import Allowed, Buildable, Unpickler, ordered_dict
+from nst.npy import MAX_HEADER, read_header
 
 
 class PickledType(Buildable):

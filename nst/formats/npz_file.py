@@ -17,7 +17,7 @@ import numpy as np
 
 from nst.errors import NstError
 from nst.formats.contents import Contents, byte_count, from_bytes, shown
-from nst.formats.npy import read_header
+from nst.npy import read_header
 
 
 @contextlib.contextmanager

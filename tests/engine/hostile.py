@@ -23,6 +23,8 @@ def good() -> Checkpoint:
     rng = np.random.default_rng(8)
     return Checkpoint(
         iteration=7,
+        scale=1,
+        done=2,
         image=rng.uniform(0, 255, (1, 6, 5, 3)).astype(np.float32),
         optimizer={
             "t": np.asarray(7),
@@ -66,7 +68,8 @@ def with_meta(**changes: object) -> Callable[[Path], None]:
 
     def make(path: Path) -> None:
         checkpoint = good()
-        meta = {key: getattr(checkpoint, key) for key in ("iteration", "settings", "hashes", "rng", "trace")}
+        meta = {key: value for key, value in vars(checkpoint).items() if isinstance(value, int | dict)}
+        del meta["optimizer"], meta["thumbnails"]
         meta = {
             key: value for key, value in {"format": FORMAT, **meta, **changes}.items() if value is not ...
         }
@@ -180,27 +183,30 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "an encrypted archive": (patched(_encrypt), "is encrypted"),
     "an archive of nothing": (lambda path: zipfile.ZipFile(path, "w").close(), "it lacks 'meta'"),
     "pickle": (pickle_alone, "not a zip file"),
-    "object array": (pickled_object, "optimizer.m claims object"),
+    "object array": (pickled_object, "optimizer.m: its header claims object"),
     "a pickled member": (pickled_member, "unexpected member 'data.pkl'"),
     "compressed bomb": (compressed_bomb, "claim more bytes than it has"),
     "compressed member": (lambda path: rewritten(path, zipfile.ZIP_DEFLATED), "unexpected member 'meta.npy'"),
     "overlapping bomb": (overlapping_bomb, "claim more bytes than it has"),
     "a directory that claims 4 GiB": (patched(_claim_four_gigabytes), "claim more bytes than it has"),
-    "64 TiB shape": (with_member("image", header(FLOAT32, "(1, 2097152, 2097152, 4)")), "but holds 0 bytes"),
+    "64 TiB shape": (
+        with_member("image", header(FLOAT32, "(1, 2097152, 2097152, 4)")),
+        "but it holds 0 bytes",
+    ),
     "64 TiB state": (
         with_member("optimizer.m", header(FLOAT32, "(17592186044416,)", b"abcd")),
-        "but holds 4 bytes",
+        "but it holds 4 bytes",
     ),
     "negative shape": (with_member("image", header(FLOAT32, "(-1, -1, 1, 3)", b"\0" * 12)), ""),
     "code for a header": (
         with_member("image", header("__import__('os').mkdir('executed')", "()")),
         "malformed",
     ),
-    "an unknown header": (with_member("image", b"\x93NUMPY\x09\x00" + b"\0" * 64), "unknown header"),
+    "an unknown header": (with_member("image", b"\x93NUMPY\x09\x00" + b"\0" * 64), "no NumPy header"),
     "no header": (with_member("image", b""), ""),
     "no image": (with_member("image", None), "it lacks 'image'"),
     "no JSON": (with_member("meta", None), "it lacks 'meta'"),
-    "other format": (with_meta(format="nst checkpoint 9"), "its format is not 'nst checkpoint 1'"),
+    "other format": (with_meta(format="nst checkpoint 9"), f"its format is not {FORMAT!r}"),
     "no format": (with_meta(format=...), "its format is not"),
     "NaN image": (with_image(np.full_like(IMAGE, np.nan)), "the image is not finite"),
     "infinite image": (with_image(np.full_like(IMAGE, np.inf)), "the image is not finite"),
@@ -218,6 +224,9 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "iteration of words": (with_meta(iteration="seven"), "iteration is not"),
     "negative iteration": (with_meta(iteration=-7), "iteration is not"),
     "broken iteration": (with_meta(iteration=7.5), "iteration is not"),
+    "a scale of words": (with_meta(scale="coarse"), "scale is not"),
+    "fewer than no iterations of a scale": (with_meta(done=-1), "done is not"),
+    "no scale": (with_meta(scale=...), "it lacks 'scale'"),
     "no iteration": (with_meta(iteration=...), "it lacks 'iteration'"),
     "settings that are a list": (with_meta(settings=[]), "settings is not"),
     "hashes that are a number": (with_meta(hashes=3), "hashes is not"),
@@ -225,7 +234,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "deep JSON": (with_text(b'{"a":' * 200_000), "recursion depth"),
     "JSON that is a list": (with_text(b"[1, 2]"), "its format is not"),
     "JSON that is a number": (with_text(b"7"), "its format is not"),
-    "JSON cut short": (with_text(b'{"format": "nst checkpoint 1", "iter'), "Unterminated string"),
+    "JSON cut short": (with_text(b'{"format": "nst checkpoint 2", "iter'), "Unterminated string"),
     "JSON that is no text": (with_text(b"\xff\xfe\x00"), "codec can't decode"),
     "a number of many digits": (with_text(b'{"iteration": ' + b"9" * 10_000 + b"}"), ""),
 }
