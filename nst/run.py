@@ -10,11 +10,12 @@ from typing import TextIO
 from nst.cli import run_door
 from nst.engine.checkpoint import Checkpoint, load_checkpoint
 from nst.errors import printable
-from nst.session.arguments import parse, resumed
+from nst.session.arguments import parse
 from nst.session.check import check, shrink
 from nst.session.outputs import Outputs, checkpoint_path
 from nst.session.paint import Run
 from nst.session.plan import Plan, make_plan
+from nst.session.resuming import resumed
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,9 +37,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _paint(plan: Plan, outputs: Outputs, checkpoint: Checkpoint | None) -> int:
     say = _silent if plan.options.quiet else _say
-    run = Run(plan, outputs)
-    if checkpoint is not None:
-        run.restore(checkpoint)
+    run = Run(plan, outputs, checkpoint)
     say(*plan.notes)
     reason, interrupted = run.paint()
     say(f"{reason}; wrote {outputs.picture}, {outputs.record.name}, {outputs.report.name}")

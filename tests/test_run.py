@@ -141,7 +141,6 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(door, pictures, tmp_pa
         "content: 32x24, style: 12x16, start: content",
         "style layers: relu1_1, relu2_1, weight 100",
         "optimiser: lbfgs, 3 iterations",
-        "MiB of activations",
         "output: out.png",
     ):
         assert part in ended.out
@@ -195,13 +194,14 @@ def test_original_colours_after(paint, pictures):
 def test_original_colours_before(door, pictures, paint):
     """The style is recoloured first: its mean colour is then the content's."""
     from nst.session.arguments import parse
+    from nst.session.scales import Scale
     from nst.session.sources import read_pictures
 
     options = parse([*map(str, (*pictures, *QUICK)), "--original-colors", "before"])
-    sources = read_pictures(options, np.random.default_rng(0))
-    np.testing.assert_allclose(
-        sources.styles[0].mean(axis=(0, 1, 2)), sources.content.mean(axis=(0, 1, 2)), atol=3
-    )
+    sources, scale = read_pictures(options), Scale(32, 1)
+    content = sources.content_at(scale)
+    (style,) = sources.styles_at(scale, content)
+    np.testing.assert_allclose(style.mean(axis=(0, 1, 2)), content.mean(axis=(0, 1, 2)), atol=3)
     assert not np.array_equal(paint("--original-colors", "before"), paint())
 
 

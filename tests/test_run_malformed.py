@@ -35,6 +35,13 @@ ARGUMENTS = {
     "--size 64.5": "invalid whole number value: '64.5'",
     "--size": "argument --size: expected one argument",
     "--iterations 0": "0 is not a whole number from 1 to",
+    "--iterations 5,": "invalid whole number value: '5,'",
+    "--iterations 9,0": "0 is not a whole number from 1 to",
+    "--iterations 9,9 --scales 1": "--iterations has 2 numbers for 1 scales; give one, or one for each",
+    "--scales 0": "0 is not a whole number from 1 to 20",
+    "--scales 3": "--scales 3 would begin at 8 pixels; 32 pixels can be halved to no less than 16: use fewer",
+    "--size 64 --scales 2 --padding zero --style-scale 0.2": "too small for pool3; use a larger --style-scale or "
+    "--size, or fewer --scales",
     "--iterations nan": "invalid whole number value: 'nan'",
     "--style-weight -1": "-1 is not a number from 0",
     "--style-weight nan": "nan is not a number from 0",

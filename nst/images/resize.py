@@ -40,27 +40,25 @@ def resize_to(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     Parameters
     ----------
     pixels
-        (H, W) or (H, W, C) of a floating dtype.
+        (H, W) or (H, W, C) of a floating dtype, or of bytes, which become float32.
     size
         Height and width of the result, at least one pixel each.
 
     Returns
     -------
     ndarray
-        (h, w) or (h, w, C), dtype of `pixels`; a copy when the size is the same.
+        (h, w) or (h, w, C); a copy when the size is the same.
     """
     height, width = size
     if height < 1 or width < 1:
         raise NstError(f"a picture of {width}x{height} pixels cannot be made")
+    dtype = pixels.dtype if np.issubdtype(pixels.dtype, np.floating) else np.float32
     if pixels.shape[:2] == (height, width):
-        return pixels.copy()
+        return pixels.astype(dtype)
     channels = pixels.reshape(*pixels.shape[:2], -1)
-    resized = [
-        Image.fromarray(np.ascontiguousarray(channels[..., c], np.float32)).resize(
-            (width, height), Image.Resampling.LANCZOS
-        )
-        for c in range(channels.shape[-1])
-    ]
-    result = np.stack([np.asarray(channel) for channel in resized], axis=-1)
-    result = np.clip(result, pixels.min(), pixels.max())
-    return result.reshape(height, width, *pixels.shape[2:]).astype(pixels.dtype, copy=False)
+    result = np.empty((height, width, channels.shape[-1]), dtype)
+    for c in range(channels.shape[-1]):
+        channel = Image.fromarray(np.ascontiguousarray(channels[..., c], np.float32))
+        result[..., c] = np.asarray(channel.resize((width, height), Image.Resampling.LANCZOS))
+    np.clip(result, pixels.min(), pixels.max(), out=result)
+    return result.reshape(height, width, *pixels.shape[2:])

@@ -23,6 +23,7 @@ _FORMATS: dict[str, tuple[str, dict[str, object]]] = {
     ".tif": ("TIFF", {"compression": "tiff_deflate"}),
     ".tiff": ("TIFF", {"compression": "tiff_deflate"}),
 }
+_ROWS = 256  # of a large picture that are rounded at once
 
 
 def save(
@@ -37,7 +38,7 @@ def save(
     path
         The target; its folder must exist.
     pixels
-        (H, W, 3) RGB, 0..255, sRGB.
+        (H, W, 3) RGB, 0..255, sRGB; bytes are written as they are.
     alpha
         (H, W), 0 transparent to 1 opaque, or None. JPEG has no transparency: there it is composited on white.
     profile
@@ -51,15 +52,15 @@ def save(
     """
     target = Path(path)
     kind, options = _format_of(target)
-    if not np.isfinite(pixels).all():
+    if pixels.dtype != np.uint8 and not np.isfinite(pixels).all():
         raise NstError(f"cannot write {target}: the picture holds values that are not finite")
     if alpha is not None and kind == "JPEG":
         opacity = np.clip(alpha, 0, 1)[..., None]
-        pixels, alpha = 255 + opacity * (np.clip(pixels, 0, 255) - 255), None
-    channels = [_eight_bits(pixels)]
+        pixels, alpha = 255 + opacity * (np.clip(pixels, 0, 255).astype(np.float32) - 255), None
+    told = eight_bits(pixels)
     if alpha is not None:
-        channels.append(_eight_bits(255 * np.asarray(alpha))[..., None])
-    image = Image.fromarray(np.ascontiguousarray(np.concatenate(channels, axis=-1)))
+        told = np.concatenate([told, eight_bits(255 * np.asarray(alpha))[..., None]], axis=-1)
+    image = Image.fromarray(np.ascontiguousarray(told))
     if profile:
         options = {**options, "icc_profile": srgb_profile()}
     encoded = io.BytesIO()
@@ -107,5 +108,12 @@ def _format_of(target: Path) -> tuple[str, dict[str, object]]:
         ) from None
 
 
-def _eight_bits(values: np.ndarray) -> np.ndarray:
-    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+def eight_bits(values: np.ndarray) -> np.ndarray:
+    """Return values clipped to 0..255 and rounded to bytes, some rows at a time; bytes are returned as they are."""
+    if values.dtype == np.uint8:
+        return values
+    result = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), _ROWS):
+        rows = slice(top, top + _ROWS)
+        result[rows] = np.rint(np.clip(values[rows], 0, 255))
+    return result

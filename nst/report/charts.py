@@ -29,7 +29,13 @@ def loss_chart(trace: Trace, colours: Mapping[str, str]) -> str:
         note += f" Left out: {lost} iterations whose loss is not finite."
     palette = {"loss": TOTAL, **colours}
     chart = line_chart(
-        [row.iteration for row in trace], curves, name="loss", title="Loss", colours=palette, log=log
+        [row.iteration for row in trace],
+        curves,
+        name="loss",
+        title="Loss",
+        colours=palette,
+        log=log,
+        marks=_marks(trace),
     )
     final = {label: number(values[-1]) for label, values in curves.items()}
     return _panel("Loss", note, chart, _legend(final, palette))
@@ -61,9 +67,15 @@ def time_chart(trace: Trace) -> str:
     if not rows:
         return ""
     seconds = [row.seconds for row in rows]
-    median, longest = statistics.median(seconds), max(seconds)
-    cap = 3 * median
-    note = f"Median {duration(median)}."
+    longest, medians = max(seconds), {}
+    for size in dict.fromkeys(row.size for row in rows):
+        medians[size] = statistics.median(row.seconds for row in rows if row.size == size)
+    cap = 3 * max(medians.values())
+    told = [
+        duration(median) if size is None else f"{duration(median)} at {size} px"
+        for size, median in medians.items()
+    ]
+    note = f"Median {', '.join(told)}."
     if longest > cap:
         slowest = rows[seconds.index(longest)].iteration
         note += f" The longest, iteration {slowest:,}, took {duration(longest)}: beyond the axis."
@@ -76,6 +88,7 @@ def time_chart(trace: Trace) -> str:
         zero=True,
         cap=cap,
         unit=" s",
+        marks=_marks(trace),
         size=_SMALL,
     )
     return _panel("Seconds per iteration", note, chart)
@@ -93,6 +106,7 @@ def gradient_chart(trace: Trace) -> str:
         title="Gradient norm",
         colours={"norm": TOTAL},
         log=True,
+        marks=_marks(trace),
         size=_SMALL,
     )
     return _panel("Gradient norm", "Euclidean length of the image gradient, on a logarithmic scale.", chart)
@@ -128,6 +142,11 @@ def rows_table(trace: Trace) -> str:
         '<details><summary>The numbers</summary><div class="scroll"><table class="rows">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div></details>"
     )
+
+
+def _marks(trace: Trace) -> dict[int, str]:
+    """Return where each size of the picture begins, for a run of several."""
+    return {iteration: f"{size:,} px" for iteration, size in trace.sizes.items()}
 
 
 def _panel(heading: str, note: str, content: str, legend: str = "") -> str:

@@ -6,7 +6,7 @@ A chart is text in the same coordinates as its `view box`; colours and type come
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from nst.report.scales import Scale, fit, shown
@@ -29,6 +29,7 @@ def line_chart(
     zero: bool = False,
     cap: float = math.inf,
     unit: str = "",
+    marks: Mapping[int, str] | None = None,
     size: tuple[int, int] = (960, 380),
 ) -> str:
     """Return the chart of some curves over the iterations.
@@ -47,6 +48,8 @@ def line_chart(
         As for `nst.report.scales.fit`.
     unit
         What the values are in, for the hovering text.
+    marks
+        iteration -> what begins there, in a word or two; curves are cut before it.
     size
         Width and height of the view box.
     """
@@ -58,10 +61,11 @@ def line_chart(
     dot = ' style="stroke-width: 7px"' if len(chosen) == 1 else ""
     lines = [
         f'<path class="curve"{dot} stroke="{colours[label]}" '
-        f'd="{_path((across(iterations[i]), up(curve[i])) for i in chosen)}"/>'
+        f'd="{_path(_places(iterations, curve, chosen, across, up, marks or {}))}"/>'
         for label, curve in curves.items()
     ]
-    body = [*_vertical_axis(up, width), *_iteration_axis(across, height), *lines]
+    body = [*_vertical_axis(up, width), *_iteration_axis(across, height)]
+    body += [*_beginnings(marks or {}, across, height), *lines]
     body += _bands(iterations, curves, across, height, unit)
     return _svg(name, title, _summary(iterations, curves), size, body)
 
@@ -108,6 +112,34 @@ def _normalised(shares: Mapping[str, float]) -> dict[str, float]:
     largest = max(parts.values(), default=1.0)
     whole = sum(share / largest for share in parts.values())  # divided first: the sum cannot overflow
     return {label: share / largest / whole for label, share in parts.items()}
+
+
+def _places(
+    iterations: Sequence[int],
+    curve: Sequence[float],
+    chosen: Iterable[int],
+    across: Scale,
+    up: Scale,
+    marks: Mapping[int, str],
+) -> Iterator[tuple[float | None, float | None]]:
+    """Yield the points of a curve, with a gap before each mark."""
+    begun = sum(mark <= iterations[0] for mark in marks) if iterations else 0
+    for i in chosen:
+        now = sum(mark <= iterations[i] for mark in marks)
+        if now > begun:
+            yield None, None
+        begun = now
+        yield across(iterations[i]), up(curve[i])
+
+
+def _beginnings(marks: Mapping[int, str], across: Scale, height: int) -> list[str]:
+    """Return an upright line with its word for each mark."""
+    drawn = []
+    for iteration, word in marks.items():
+        x = across(iteration)
+        drawn.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{height - _BOTTOM}"/>')
+        drawn.append(f'<text class="mark" x="{x + 5:.1f}" y="{_TOP + 11}">{escaped(word)}</text>')
+    return drawn
 
 
 def _path(points: Iterable[tuple[float | None, float | None]]) -> str:

@@ -113,7 +113,10 @@ def _figures(trace: Trace, stopped: str | None) -> str:
     """Return the few numbers that one looks for first."""
     facts = {}
     if trace.rows:
-        first, last = trace.rows[0], trace.rows[-1]
+        last = trace.rows[-1]
+        first = next(
+            row for row in trace if row.size == last.size
+        )  # the losses of two sizes are not compared
         facts["Iterations"] = f"{last.iteration:,}"
         facts["Loss"] = f"{number(first.loss)} → {number(last.loss)}"
         facts["Time"] = duration(trace.seconds)

@@ -57,7 +57,8 @@ class Progress:
         start: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.total = total
+        self.total = self._end = total
+        self._later = 0.0
         self.quiet = quiet
         self.every = every or max(1, total // 20)
         self._stream = sys.stderr if stream is None else stream
@@ -69,6 +70,22 @@ class Progress:
         self._segments: list[tuple[str, str]] = []  # the latest line: (style, text) pieces
         self._pending = False  # the latest line is not yet in the log
         self._drawn = 0  # columns that the live line covers now
+
+    def stage(self, total: int, end: int, later: float) -> None:
+        """Say that a new stage begins, with a pace of its own.
+
+        Parameters
+        ----------
+        total
+            The number of the last iteration of all stages.
+        end
+            The number of the last iteration of this stage.
+        later
+            As many iterations at this stage's pace would take as long as all later stages.
+        """
+        self.total, self._end, self._later = total, end, later
+        self._durations.clear()
+        self._time = self._clock()
 
     def update(self, iteration: int, loss: float, parts: Mapping[str, float] | None = None) -> None:
         """Report that `iteration` is done: its loss, and what each term (label -> value) adds to it."""
@@ -124,7 +141,7 @@ class Progress:
         pieces = [("", f"{iteration:{width}}/{self.total}  "), (_BOLD, f"loss {loss:.4g}")]
         pace = self.seconds_per_iteration
         if pace is not None:
-            left = clock(pace * max(0, self.total - iteration))
+            left = clock(pace * (max(0, self._end - iteration) + self._later))
             pieces += [("", f"  {left} left"), (_DIM, f"  {pace:.3g} s/it")]
         return pieces + [("", f"  {printable(label)} {value:.3g}") for label, value in grouped(parts).items()]
 

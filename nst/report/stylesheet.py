@@ -64,6 +64,7 @@ footer { margin-top: 72px; padding-top: 16px; border-top: 1px solid var(--rule);
 .chart .value { text-anchor: end; }
 .chart .tick, .chart .name { text-anchor: middle; }
 .chart .rule { stroke: var(--rule); stroke-width: 1; }
+.chart .mark { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 3 4; } .chart text.mark { stroke: none; }
 .chart .curve { fill: none; stroke-width: 1.9; stroke-linejoin: round; stroke-linecap: round; }
 .chart .curve[stroke=currentColor] { stroke-width: 2.6; }
 .chart .part { stroke: var(--card); stroke-width: 0.8; }

@@ -38,6 +38,8 @@ class Row:
         Euclidean norm of the image gradient.
     shares
         Where they were measured: label -> norm of the term's own gradient / sum of these norms.
+    size
+        Longest side of the picture in pixels, in a run of several sizes.
     """
 
     iteration: int
@@ -47,6 +49,7 @@ class Row:
     evaluations: int
     gradient_norm: float
     shares: dict[str, float] | None = None
+    size: int | None = None
 
 
 class Trace:
@@ -65,6 +68,7 @@ class Trace:
         evaluations: int = 1,
         gradient_norm: float = math.nan,
         shares: Mapping[str, float] | None = None,
+        size: int | None = None,
     ) -> None:
         """Append a `Row`; NumPy scalars become plain numbers."""
         self.rows.append(
@@ -76,6 +80,7 @@ class Trace:
                 int(evaluations),
                 float(gradient_norm),
                 None if shares is None else _floats(shares),
+                size,
             )
         )
 
@@ -97,6 +102,15 @@ class Trace:
     def seconds(self) -> float:
         """The time of all iterations together."""
         return sum(row.seconds for row in self.rows if math.isfinite(row.seconds))
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        """The iterations at which another size begins, the first among them -> the size; empty for a single size."""
+        starts: dict[int, int] = {}
+        for row in self.rows:
+            if row.size is not None and row.size not in starts.values():
+                starts[row.iteration] = row.size
+        return starts
 
     def to_plain(self) -> dict[str, Any]:
         """Return ``{"rows": [{...}, ...]}`` that JSON can carry; what is not finite becomes a word."""
@@ -199,10 +213,10 @@ def _floats(values: Mapping[str, float]) -> dict[str, float]:
 def _row(source: object, position: int) -> Row:
     """Return one row of a plain trace, checked field by field."""
     fields = {field.name for field in dataclasses.fields(Row)}
-    if not isinstance(source, dict) or not fields - {"shares"} <= set(source) <= fields:
+    if not isinstance(source, dict) or not fields - {"shares", "size"} <= set(source) <= fields:
         raise NstError(f"row {position} of the trace does not have the fields {', '.join(sorted(fields))}")
     try:
-        whole = [source[name] for name in ("iteration", "evaluations")]
+        whole = [source[name] for name in ("iteration", "evaluations", "size") if name in source]
         if not all(type(value) is int and value >= 0 for value in whole):
             raise TypeError("not a count")
         return Row(
@@ -213,6 +227,7 @@ def _row(source: object, position: int) -> Row:
             source["evaluations"],
             _real(source["gradient_norm"]),
             _reals(source["shares"]) if "shares" in source else None,
+            source.get("size"),
         )
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise NstError(f"row {position} of the trace holds something other than numbers") from error

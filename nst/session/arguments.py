@@ -1,74 +1,17 @@
-"""The arguments of `python -m nst.run`, and the types that check them."""
+"""The arguments of `python -m nst.run`."""
 
 from __future__ import annotations
 
 import argparse
-import math
-import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from nst.cli import Parser
 from nst.errors import NstError, nearest
 from nst.images import MAX_PIXELS
 from nst.networks import Network
+from nst.session.values import counts, layers, number, shares, whole
 
-# What a resumed run may change: none of it has an influence on the iterations. Files may lie elsewhere by now; their
-# hashes say whether they are the same.
-FREE = ("iterations", "output", "print_every", "save_every", "quiet", "debug", "resume", "max_pixels")
-FREE += ("dry_run", "check_gradients", "pictures", "weights")
 STARTS = ("content", "random", "style")
-
-
-def number(low: float = -math.inf, high: float = math.inf, above: bool = False) -> Callable[[str], float]:
-    """Return a type for argparse: a finite number of at least `low` (more than `low` with `above`)."""
-
-    def convert(text: str) -> float:
-        value = float(text)
-        if not math.isfinite(value) or not low <= value <= high or (above and value == low):
-            end = f" to {high:g}" if math.isfinite(high) else ""
-            start = "above" if above else "from"
-            raise argparse.ArgumentTypeError(f"{text} is not a number {start} {low:g}{end}")
-        return value
-
-    convert.__name__ = "number"
-    return convert
-
-
-def whole(low: int, high: int = 2**31) -> Callable[[str], int]:
-    """Return a type for argparse: a whole number from `low` to `high`."""
-
-    def convert(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text} is not a whole number from {low} to {high}")
-        return value
-
-    convert.__name__ = "whole number"
-    return convert
-
-
-def layers(text: str) -> dict[str, float]:
-    """Parse `relu1_1,relu2_1:0.5` into taps and weights; a weight is 1 where none is given.
-
-    >>> layers("relu1_1,relu2_1:0.5")
-    {'relu1_1': 1.0, 'relu2_1': 0.5}
-    """
-    found: dict[str, float] = {}
-    for part in text.split(","):
-        name, _, weight = part.strip().partition(":")
-        if not name or name in found:
-            raise argparse.ArgumentTypeError(f"{text!r}: a layer is empty or named twice")
-        found[name] = number(0)(weight) if weight else 1.0
-    return found
-
-
-def shares(text: str) -> list[float]:
-    """Parse `0.7,0.3`: numbers of which at least one is above zero."""
-    values = [number(0)(part) for part in text.split(",")]
-    if not any(values):
-        raise argparse.ArgumentTypeError(f"{text!r}: all weights are zero")
-    return values
 
 
 def parser() -> Parser:
@@ -114,6 +57,12 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--size", type=whole(16, 100_000), default=512, help="longest side of the result, in pixels")
     add(
+        "--scales",
+        type=whole(1, 20),
+        metavar="N",
+        help="sizes painted one after the other, each twice the last; default: so many that the first is at most 512",
+    )
+    add(
         "--style-scale",
         type=number(0, 100, above=True),
         default=1.0,
@@ -153,7 +102,13 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
 
 def _add_optimiser(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--iterations", type=whole(1), default=200, help="number of the last iteration")
+    add(
+        "--iterations",
+        type=counts,
+        default=[200],
+        metavar="N[,N...]",
+        help="of the coarsest scale, half as many at each finer one; or a number for each (default: 200)",
+    )
     add("--optimizer", choices=("lbfgs", "adam"), default="lbfgs", help="L-BFGS needs fewer iterations")
     add("--history", type=whole(1, 1000), default=10, help="L-BFGS: pairs remembered")
     add("--learning-rate", type=number(0, above=True), default=10.0, help="Adam: in units of 0..255")
@@ -199,58 +154,6 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if not any(weight and any((layers or {"default": 1}).values()) for weight, layers in wanted):
         raise NstError("the weights of content and style are all zero: there is nothing to paint")
     return options
-
-
-def spelled(options: argparse.Namespace, folder: Path) -> list[str]:
-    """Return arguments that `parse` turns into these options, for a file in `folder`.
-
-    Paths that were given from the working folder are told from `folder`, so that both may be moved together.
-    """
-    options = _relocated(options, lambda path: path if os.path.isabs(path) else os.path.relpath(path, folder))
-    words, default = [], vars(parser().parse_intermixed_args([]))
-    for key, value in vars(options).items():
-        if key in ("pictures", "resume") or value == default[key]:
-            continue
-        if isinstance(value, dict):
-            value = ",".join(f"{name}:{weight}" for name, weight in value.items())
-        elif isinstance(value, list):
-            value = ",".join(map(str, value))
-        flag = "--" + key.replace("_", "-")
-        words.append(flag if value is True else f"{flag}={value}")
-    return [*words, *(os.path.join(os.curdir, path) for path in options.pictures)]  # a name may begin with -
-
-
-def _relocated(options: argparse.Namespace, move: Callable[[str], str]) -> argparse.Namespace:
-    """Return the options with every path moved."""
-    moved = {"pictures": [move(path) for path in options.pictures], "output": move(options.output)}
-    moved["weights"] = options.weights and move(options.weights)
-    moved["init"] = options.init if options.init in STARTS else move(options.init)
-    return argparse.Namespace(**{**vars(options), **moved})
-
-
-def resumed(argv: Sequence[str], saved: object, folder: Path) -> argparse.Namespace:
-    """Return the options of a run that goes on: those of the checkpoint in `folder`, with what `argv` may change.
-
-    Raises
-    ------
-    NstError
-        When `argv` asks for something else than the checkpoint was made with.
-    """
-    if not isinstance(saved, list) or not all(isinstance(token, str) for token in saved):
-        raise NstError("the checkpoint does not say what its run was asked for")
-    before = _relocated(parse(saved), lambda path: os.path.normpath(os.path.join(folder, path)))
-    known = {key: value for key, value in vars(before).items() if key != "pictures"}
-    now = parser().parse_intermixed_args(list(argv), argparse.Namespace(**known))
-    now.pictures = now.pictures or before.pictures
-    for key, value in vars(before).items():
-        moved = key == "init" and not {value, now.init} & set(STARTS)
-        if key not in FREE and not moved and getattr(now, key) != value:
-            made = "its default" if value is None else value
-            raise NstError(
-                f"--{key.replace('_', '-')}: the checkpoint was made with {made}; "
-                "leave it out, or start anew without --resume"
-            )
-    return now
 
 
 def choose_layers(

@@ -9,15 +9,14 @@ import numpy as np
 from nst.checks import OBJECTIVE_LIMIT, check_terms
 from nst.session.plan import Plan
 
-SIZE = (
-    128  # longest side, in pixels: the same layers, weights and pictures, in seconds instead of many minutes
-)
+SIZE = 128  # pixels of the longest side: the same layers, weights and pictures, in seconds instead of many minutes
 NOISE = 8.0  # standard deviation, in grey levels
 
 
 def shrink(options: argparse.Namespace) -> argparse.Namespace:
-    """Return the options with `--size` brought down to what a check in float64 needs."""
-    return argparse.Namespace(**{**vars(options), "size": min(options.size, SIZE)})
+    """Return the options with one `--size`, brought down to what a check in float64 needs."""
+    small = {"size": min(options.size, SIZE), "scales": 1, "iterations": [1]}
+    return argparse.Namespace(**{**vars(options), **small})
 
 
 def check(plan: Plan) -> int:
@@ -26,8 +25,9 @@ def check(plan: Plan) -> int:
     The image is the run's start with a little noise: at the content itself the content loss and its gradient are
     exactly zero, and a check there would prove nothing.
     """
-    objective = plan.objective().astype(np.float64)
-    start = plan.sources.start.astype(np.float64)
+    content = plan.sources.content_at(plan.scales[0])
+    objective = plan.objective(content, plan.sources.styles_at(plan.scales[0], content)).astype(np.float64)
+    start = plan.start().astype(np.float64)
     image = start + NOISE * plan.rng.standard_normal(start.shape)
     print(
         f"gradient of the image at {image.shape[2]}x{image.shape[1]} in float64, against central differences"

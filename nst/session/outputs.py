@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from nst.errors import NstError
-from nst.images import check_target, fit_size, keep_colours, resize_to, save
+from nst.images import check_target, eight_bits, fit_size, keep_colours, resize_to, save
 from nst.report import Trace, versions, write_json, write_report
 
 THUMBNAIL = 480  # longest side of the pictures along the way, in pixels
+INPUT = 640  # and of those that it is made of
+BAND = 256  # rows of a large picture that are worked on at once
 MOST = 48  # of them; beyond this every second one goes
 
 
@@ -39,13 +41,9 @@ class Outputs:
                 if target.exists() and os.path.exists(path) and target.samefile(path):
                     raise NstError(f"--output {output} would overwrite an input; choose another name")
 
-    def write_picture(
-        self, image: np.ndarray, content: np.ndarray, alpha: np.ndarray | None, keep: bool
-    ) -> np.ndarray:
-        """Save the image, with the content's hues if they are to be kept, and return it as (H, W, 3) uint8."""
-        pixels = keep_colours(image[0], content[0]) if keep else image[0]
+    def write_picture(self, pixels: np.ndarray, alpha: np.ndarray | None) -> None:
+        """Save the result, (H, W, 3) uint8."""
         save(self.picture, pixels, alpha)
-        return eight_bits(pixels)
 
     def write_record(self, about: dict[str, Any], trace: Trace, stopped: str) -> None:
         """Write the JSON: settings, versions, hashes, loss trace."""
@@ -66,7 +64,7 @@ class Outputs:
             title=about["title"],
             trace=trace,
             result=(self.picture.name, result),
-            inputs=[(name, eight_bits(pixels[0])) for name, pixels in inputs],
+            inputs=inputs,
             pictures=[(f"iteration {number}", thumbnails[number]) for number in sorted(thumbnails)],
             settings=about["settings"],
             versions=versions(),
@@ -81,15 +79,35 @@ def checkpoint_path(output: str) -> Path:
     return Path(output).with_suffix(".checkpoint.npz")
 
 
-def eight_bits(pixels: np.ndarray) -> np.ndarray:
-    """Return pixels clipped to 0..255 and rounded to uint8."""
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+def shown(image: np.ndarray, colours: np.ndarray | None = None) -> np.ndarray:
+    """Return an image (1, H, W, 3) as (H, W, 3) uint8, with the hues of another picture if one is given.
+
+    Some rows at a time, for a large picture is large enough without a copy in floats.
+    """
+    if colours is None:
+        return eight_bits(image[0])
+    colours = resize_to(colours, image.shape[1:3])
+    bands = [slice(top, top + BAND) for top in range(0, image.shape[1], BAND)]
+    return np.concatenate([eight_bits(keep_colours(image[0, rows], colours[rows])) for rows in bands])
 
 
-def thumbnail(image: np.ndarray) -> np.ndarray:
-    """Return an image (1, H, W, 3) as a small picture (h, w, 3) uint8."""
-    size = image.shape[1:3]
-    return eight_bits(resize_to(image[0], fit_size(size, min(THUMBNAIL, max(size)))))
+def small(picture: np.ndarray, longest: int = THUMBNAIL) -> np.ndarray:
+    """Return a picture (H, W, 3) in floats, not larger than `longest`.
+
+    Of a much larger one squares of pixels are averaged first.
+    """
+    size = picture.shape[:2]
+    target = fit_size(size, min(longest, max(size)))
+    if (square := max(size) // (2 * longest)) > 1 and min(size) >= square:
+        height, width = (side // square * square for side in size)
+        blocks = picture[:height, :width].reshape(height // square, square, width // square, square, 3)
+        picture = blocks.mean(axis=(1, 3), dtype=np.float32)
+    return resize_to(picture, target)
+
+
+def thumbnail(image: np.ndarray, colours: np.ndarray | None = None) -> np.ndarray:
+    """Return an image (1, H, W, 3) as a small picture (h, w, 3) uint8, with the hues of another if one is given."""
+    return shown(small(image[0])[None], colours)
 
 
 def thin(thumbnails: dict[int, np.ndarray]) -> None:

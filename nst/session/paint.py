@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,10 +13,13 @@ from nst.engine.checkpoint import Checkpoint, save_checkpoint
 from nst.engine.objective import Objective
 from nst.engine.optimise import Progressed, optimise
 from nst.errors import NstError, printable
+from nst.images import eight_bits, resize_to
 from nst.report import Progress, Trace
-from nst.session.arguments import spelled
-from nst.session.outputs import Outputs, thin, thumbnail
+from nst.session.interrupt import interruptible
+from nst.session.outputs import INPUT, Outputs, shown, small, thin, thumbnail
 from nst.session.plan import Plan
+from nst.session.resuming import spelled
+from nst.session.scales import Scale
 
 EARLY = (1, 2, 5, 10, 20, 50)  # iterations worth a picture, beside those that are saved
 
@@ -32,79 +33,130 @@ class Run:
         What is to be done.
     outputs
         Where to.
+    checkpoint
+        From where, if not from the beginning.
+
+    Raises
+    ------
+    NstError
+        When the checkpoint does not belong to the plan.
     """
 
-    def __init__(self, plan: Plan, outputs: Outputs) -> None:
+    def __init__(self, plan: Plan, outputs: Outputs, checkpoint: Checkpoint | None = None) -> None:
         self.plan, self.outputs = plan, outputs
-        self.optimizer = plan.optimizer()
-        self.image = plan.sources.start
-        self.iteration = 0
-        self.trace = Trace()
-        self.thumbnails = {0: thumbnail(self.image)}
+        keep = plan.options.original_colors == "after"
+        self.hues = small(plan.sources.content.pixels) if keep else None  # for the pictures along the way
         self.timings: dict[str, float] = {}
+        self.inputs: list[tuple[str, np.ndarray]] = []
+        self.optimizer = plan.optimizer()
+        if checkpoint is None:
+            self.scale, self.done, self.iteration, self.trace = 0, 0, 0, Trace()
+            self.image = plan.start()
+            self.thumbnails = {0: thumbnail(self.image, self.hues)}
+        else:
+            self._restore(checkpoint)
         self._last = time.perf_counter()
 
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint.
-
-        Raises
-        ------
-        NstError
-            When the files are not those that the checkpoint was made with.
-        """
+    def _restore(self, checkpoint: Checkpoint) -> None:
         for role in {**self.plan.hashes, **checkpoint.hashes}:
             if checkpoint.hashes.get(role) != self.plan.hashes.get(role):
                 raise NstError(
                     f"the {printable(role)} is not the one that the checkpoint was made with; start anew"
                 )
-        if checkpoint.image.shape != self.image.shape:
-            raise NstError(
-                f"the checkpoint's image is {checkpoint.image.shape[1:3]}, not {self.image.shape[1:3]}"
-            )
+        if checkpoint.scale >= len(self.plan.scales):
+            raise NstError(f"the checkpoint was made with more than {len(self.plan.scales)} scales")
+        expected = self.plan.sources.content_size(self.plan.scales[checkpoint.scale])
+        if checkpoint.image.shape[1:3] != expected:
+            raise NstError(f"the checkpoint's image is {checkpoint.image.shape[1:3]}, not {expected}")
         try:
             self.optimizer.load(checkpoint.optimizer)
             self.plan.rng.bit_generator.state = checkpoint.rng
         except (LookupError, ValueError, TypeError, ArithmeticError) as error:
             raise NstError(f"the checkpoint's optimiser state does not fit: {error}") from error
         self.image, self.iteration = checkpoint.image, checkpoint.iteration
+        self.scale, self.done = checkpoint.scale, checkpoint.done
         self.trace = Trace.from_plain(checkpoint.trace)
         self.thumbnails = dict(checkpoint.thumbnails)
+        self._enlarge()
+
+    @property
+    def _now(self) -> Scale:
+        """The scale that is being painted."""
+        return self.plan.scales[self.scale]
 
     def paint(self) -> tuple[str, bool]:
         """Do the iterations that are left and write all files; return why it ended and whether on request."""
-        options = self.plan.options
-        with self._timed("targets"):
-            objective = self.plan.objective()
-        progress = Progress(
-            options.iterations, quiet=options.quiet, every=options.print_every, start=self.iteration
-        )
-        with interruptible() as interrupted, progress:
-
-            def after(step: Progressed) -> bool:
-                self._record(step, objective, progress)
-                if step.iteration % options.save_every == 0 and step.iteration < options.iterations:
-                    self.save("running")
-                return interrupted()
-
-            self._last = time.perf_counter()
-            self.image, reason = optimise(
-                objective, self.image, self.optimizer, options.iterations, done=self.iteration, on_step=after
-            )
+        objective = self._targets()  # until here, Ctrl-C loses nothing
+        with interruptible() as interrupted, self._progress() as progress:
+            while True:
+                reason = self._iterate(objective, progress, interrupted)
+                if interrupted() or not self._enlarge():
+                    break
+                del objective  # before the next: both at once would take too much memory
+                objective = self._targets()
             self.save(reason)
             return reason, interrupted()
 
-    def _record(self, step: Progressed, objective: Objective, progress: Progress) -> None:
+    def _progress(self) -> Progress:
+        options = self.plan.options
+        total = self.iteration + self._left()
+        return Progress(total, quiet=options.quiet, every=options.print_every, start=self.iteration)
+
+    def _left(self) -> int:
+        """Return how many iterations are left, at this scale and all finer ones."""
+        ahead = sum(scale.iterations for scale in self.plan.scales[self.scale + 1 :])
+        return max(0, self._now.iterations - self.done) + ahead
+
+    def _targets(self) -> Objective:
+        """Measure content and styles at the scale."""
+        with self._timed("targets"):
+            content = self.plan.sources.content_at(self._now)
+            styles = self.plan.sources.styles_at(self._now, content)
+            named = [
+                ("content", content),
+                *((f"style {number}", style) for number, style in enumerate(styles, 1)),
+            ]
+            self.inputs = [(name, eight_bits(small(picture[0], INPUT))) for name, picture in named]
+            return self.plan.objective(content, styles)
+
+    def _iterate(self, objective: Objective, progress: Progress, interrupted: Callable[[], bool]) -> str:
+        """Do the iterations of the scale; return why they ended."""
+        if interrupted():
+            return f"stopped on request after iteration {self.iteration}"
+        last = self.iteration + max(0, self._now.iterations - self.done)
+        later = [scale for scale in self.plan.scales[self.scale + 1 :]]
+        cost = sum(scale.iterations * (scale.size / self._now.size) ** 2 for scale in later)
+        progress.stage(self.iteration + self._left(), last, cost)
+
+        def after(step: Progressed) -> bool:
+            self._record(step, objective)
+            progress.update(step.iteration, step.value, step.parts)
+            if self._is_milestone() and self._left():
+                self.save("running")
+            self._last = time.perf_counter()
+            return interrupted()
+
+        self._last = time.perf_counter()
+        self.image, reason = optimise(
+            objective, self.image, self.optimizer, last, done=self.iteration, on_step=after
+        )
+        return reason
+
+    def _is_milestone(self) -> bool:
+        """Tell whether this iteration is worth being saved: every so often, and before and at the end of a scale."""
+        return self.iteration % self.plan.options.save_every == 0 or self.done >= self._now.iterations
+
+    def _record(self, step: Progressed, objective: Objective) -> None:
         now = time.perf_counter()
         seconds, self._last = now - self._last, now
         self.timings["iterations"] = self.timings.get("iterations", 0.0) + seconds
         self.image, self.iteration = step.image, step.iteration
-        options = self.plan.options
-        milestone = step.iteration % options.save_every == 0 or step.iteration == options.iterations
-        if milestone or step.iteration in EARLY:
-            self.thumbnails[step.iteration] = thumbnail(step.image)
+        self.done = self._now.iterations if step.stopped else self.done + 1
+        if self._is_milestone() or step.iteration in EARLY:
+            self.thumbnails[step.iteration] = thumbnail(step.image, self.hues)
             thin(self.thumbnails)
         # A backward pass for each term: as long as two iterations or three, so not often.
-        shares = self._shares(objective) if milestone or step.iteration == 1 else None
+        shares = self._shares(objective) if self._is_milestone() or self.done == 1 else None
         self.trace.add(
             step.iteration,
             step.value,
@@ -113,9 +165,8 @@ class Run:
             evaluations=step.evaluations,
             gradient_norm=step.gradient_norm,
             shares=shares,
+            size=self._now.size if len(self.plan.scales) > 1 else None,
         )
-        progress.update(step.iteration, step.value, step.parts)
-        self._last = time.perf_counter()
 
     def _shares(self, objective: Objective) -> dict[str, float]:
         """Return each term's part of the pull at the picture, by the norm of its own gradient."""
@@ -124,16 +175,35 @@ class Run:
             whole = sum(norms.values()) or 1.0
             return {label: norm / whole for label, norm in norms.items()}
 
+    def _enlarge(self) -> bool:
+        """Go on to the next scale if this one is done: picture and optimiser grow. Return whether there was one."""
+        if self.done < self._now.iterations or self.scale + 1 == len(self.plan.scales):
+            return False
+        self.scale, self.done = self.scale + 1, 0
+        size = self.plan.sources.content_size(self._now)
+        ratio = size[0] * size[1] / (self.image.shape[1] * self.image.shape[2])
+
+        def resize(array: np.ndarray) -> np.ndarray:
+            return resize_to(array[0], size)[None]
+
+        with self._timed("enlarging"):
+            coarse, self.optimizer = self.optimizer, self.plan.optimizer()
+            self.optimizer.adopt(coarse, resize, ratio)
+            self.image = resize(self.image)
+        return True
+
     def save(self, reason: str) -> None:
         """Write picture, checkpoint, record and report: on a disk that is almost full, the picture at least."""
         plan, sources = self.plan, self.plan.sources
         with self._timed("saving"):
-            keep = plan.options.original_colors == "after"
-            result = self.outputs.write_picture(self.image, sources.content, sources.alpha, keep)
+            result = shown(self.image, None if self.hues is None else sources.content.pixels)
+            self.outputs.write_picture(result, sources.alpha_at(result.shape[:2]))
             save_checkpoint(
                 self.outputs.checkpoint,
                 Checkpoint(
                     iteration=self.iteration,
+                    scale=self.scale,
+                    done=self.done,
                     image=self.image,
                     optimizer=self.optimizer.state(),
                     settings={"arguments": spelled(plan.options, self.outputs.checkpoint.parent)},
@@ -149,11 +219,8 @@ class Run:
             "hashes": plan.hashes,
             "timings": self.timings,
         }
-        inputs = [("content", sources.content)]
-        inputs += [(f"style {number}", style) for number, style in enumerate(sources.styles, 1)]
         self.outputs.write_record(about, self.trace, reason)
-        self.outputs.write_report(about, self.trace, result, inputs, self.thumbnails, reason)
-        self._last = time.perf_counter()
+        self.outputs.write_report(about, self.trace, result, self.inputs, self.thumbnails, reason)
 
     @contextlib.contextmanager
     def _timed(self, label: str) -> Iterator[None]:
@@ -165,30 +232,3 @@ class Run:
 def _title(plan: Plan) -> str:
     names = [Path(path).name for path in plan.options.pictures] or ["landscape.jpg", "strokes.jpg"]
     return f"{names[0]} as {' and '.join(names[1:])}"
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[Any]:
-    """Let the first Ctrl-C, or SIGTERM, ask for a stop after the iteration, and the second stop at once.
-
-    Yields a function that says whether a stop was asked for. The state between two iterations is whole, so that
-    what is saved then can be resumed; in the middle of a line search it would not be.
-    """
-    asked = False
-
-    def ask(number: int, frame: Any) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    try:
-        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: whoever runs us there handles Ctrl-C
-        yield lambda: False
-        return
-    try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from nst.files import sha256
 from nst.networks import Network, vgg
 from nst.optimizers import LBFGS, Adam
 from nst.session.arguments import choose_layers
+from nst.session.scales import Scale, schedule
 from nst.session.sources import (
     CONTENT_LAYERS,
     STYLE_LAYERS,
@@ -24,6 +25,14 @@ from nst.session.sources import (
     read_weights,
     settled,
 )
+
+ACTIONS = (
+    "dry_run",
+    "check_gradients",
+    "debug",
+    "resume",
+    "quiet",
+)  # what is done, and how loudly: not what is painted
 
 
 @dataclass
@@ -34,13 +43,26 @@ class Plan:
     network: Network
     sources: Sources
     transfer: StyleTransfer
-    rng: np.random.Generator
+    scales: list[Scale]
     hashes: dict[str, str]
     notes: list[str]
+    rng: np.random.Generator = field(init=False)
 
-    def objective(self) -> Objective:
+    def __post_init__(self) -> None:
+        self.rng = np.random.default_rng(self.options.seed)
+
+    @cached_property
+    def taps(self) -> list[str]:
+        """The layers at which the objective looks."""
+        return list(dict.fromkeys([*self.transfer.content_layers, *self.transfer.style_layers]))
+
+    def start(self) -> np.ndarray:
+        """Return the picture that the first scale begins with."""
+        return self.sources.start_at(self.scales[0], self.rng)
+
+    def objective(self, content: np.ndarray, styles: list[np.ndarray]) -> Objective:
         """Measure the targets and return the objective."""
-        return self.transfer.objective(self.network, self.sources.content, self.sources.styles)
+        return self.transfer.objective(self.network, content, styles)
 
     def optimizer(self) -> LBFGS | Adam:
         """Return a fresh optimiser."""
@@ -48,40 +70,34 @@ class Plan:
             return Adam(learning_rate=self.options.learning_rate)
         return LBFGS(history=self.options.history)
 
-    def activation_bytes(self) -> int:
-        """Return the size of all activations of one forward pass: a bound on what a step holds at once."""
-        shape, total = self.sources.content.shape, 0
-        needed = self.network.needed([*self.transfer.content_layers, *self.transfer.style_layers])
-        for node in self.network.nodes.values():
-            if node.name in needed:
-                shape = node.layer.output_shape(shape)
-                total += 4 * math.prod(shape)
-        return total
-
     def settings(self) -> dict[str, Any]:
         """Return the options with every default spelled out, for the record."""
         found = {key: value for key, value in vars(self.options).items() if value is not None}
+        found = {key: value for key, value in found.items() if key not in ACTIONS}
         found["content_layers"] = dict(self.transfer.content_layers)
         found["style_layers"] = dict(self.transfer.style_layers)
+        found["iterations"] = sum(scale.iterations for scale in self.scales)
+        found["scales"] = [vars(scale) for scale in self.scales]
         return found
 
     def describe(self) -> list[str]:
         """Return what would be done, a line for each thing."""
-        options, content = self.options, self.sources.content
-        height, width = content.shape[1:3]
-        styles = " and ".join(f"{style.shape[2]}x{style.shape[1]}" for style in self.sources.styles)
-        history = 2 * options.history * content.nbytes if options.optimizer == "lbfgs" else 2 * content.nbytes
+        options, last = self.options, self.scales[-1]
+        styles = " and ".join(map(_pixels, self.sources.style_sizes(last)))
         return [
             *self.notes,
-            f"content: {width}x{height}, style: {styles}, start: {options.init}",
+            f"content: {_pixels(self.sources.content_size(last))}, style: {styles}, start: {options.init}",
             f"content layers: {_spell(self.transfer.content_layers)}, weight {options.content_weight:g}",
             f"style layers: {_spell(self.transfer.style_layers)}, weight {options.style_weight:g}",
             f"total variation: weight {options.tv_weight:g}, range: weight {options.range_weight:g}",
-            f"optimiser: {options.optimizer}, {options.iterations} iterations, seed {options.seed}",
-            f"memory: about {self.activation_bytes() / 2**20:,.0f} MiB of activations and "
-            f"{history / 2**20:,.0f} MiB of optimiser state",
+            f"optimiser: {options.optimizer}, {self._course()}, seed {options.seed}",
             f"output: {options.output}",
         ]
+
+    def _course(self) -> str:
+        if len(self.scales) == 1:
+            return f"{self.scales[0].iterations} iterations"
+        return ", then ".join(f"{scale.iterations} iterations at {scale.size} px" for scale in self.scales)
 
 
 def make_plan(options: argparse.Namespace) -> Plan:
@@ -92,6 +108,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
     NstError
         For a file that cannot be used, a layer that does not exist, a picture that is too small.
     """
+    scales = schedule(options)
     weights, found, line = read_weights(options)
     options = settled(options, weights, found)
     network = vgg(weights, options.pooling, options.padding)
@@ -104,8 +121,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
         notes.append(
             f"these weights end at {network.names[-1]}: no {', '.join(absent)}; using {_spell({**content, **style})}"
         )
-    rng = np.random.default_rng(options.seed)
-    sources = read_pictures(options, rng)
+    sources = read_pictures(options)
     transfer = StyleTransfer(
         content,
         style,
@@ -115,36 +131,34 @@ def make_plan(options: argparse.Namespace) -> Plan:
         options.range_weight,
         options.style_blend or (),
     )
-    plan = Plan(
-        options,
-        network,
-        sources,
-        transfer,
-        rng,
-        {"network": sha256(found) if found else weights.source, **sources.hashes},
-        notes + sources.notes,
-    )
+    hashes = {"network": sha256(found) if found else weights.source, **sources.hashes}
+    plan = Plan(options, network, sources, transfer, scales, hashes, notes + sources.notes)
     _check_sizes(plan)
     return plan
 
 
 def _check_sizes(plan: Plan) -> None:
-    """Fail before the work begins when a picture is too small for the deepest layer."""
-    pictures = {"content": plan.sources.content}
-    pictures.update({f"style {number}": style for number, style in enumerate(plan.sources.styles, 1)})
-    needed = plan.network.needed([*plan.transfer.content_layers, *plan.transfer.style_layers])
-    for role, picture in pictures.items():
-        shape = picture.shape
+    """Fail before the work begins when a picture is, at the coarsest scale, too small for the deepest layer."""
+    first = plan.scales[0]
+    sizes = {"content": plan.sources.content_size(first)}
+    sizes |= {f"style {number}": size for number, size in enumerate(plan.sources.style_sizes(first), 1)}
+    needed = plan.network.needed(plan.taps)
+    for role, size in sizes.items():
+        shape = (1, *size, 3)
         for node in plan.network.nodes.values():
             if node.name in needed:
                 try:
                     shape = node.layer.output_shape(shape)
                 except NstError as error:
-                    size = f"{picture.shape[2]}x{picture.shape[1]}"
                     larger = "--style-scale or --size" if role.startswith("style") else "--size"
+                    fewer = ", or fewer --scales" if len(plan.scales) > 1 else ""
                     raise NstError(
-                        f"the {role} at {size} is too small for {node.name}; use a larger {larger}"
+                        f"the {role} at {_pixels(size)} is too small for {node.name}; use a larger {larger}{fewer}"
                     ) from error
+
+
+def _pixels(size: tuple[int, int]) -> str:
+    return f"{size[1]}x{size[0]}"
 
 
 def _spell(layers: dict[str, float]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,36 +11,118 @@ import numpy as np
 from nst import formats
 from nst.errors import NstError
 from nst.formats.known import find_weights
-from nst.images import Picture, fit_size, load, match_colours, resize, resize_to
+from nst.images import Picture, fit_size, load, match_colours, resize_to
 from nst.images.bundled import landscape_path, strokes_path
 from nst.networks import Weights, random_weights
+from nst.session.scales import Scale
 
 CONTENT_LAYERS = ("relu4_2", "relu3_2")  # the first that exists
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")  # all that exist
 
 
-@dataclass
+@dataclass(frozen=True)
 class Sources:
-    """The pictures of a run at their working sizes, (1, H, W, 3) float32 RGB in 0..255, and where they came from.
+    """The pictures of a run as they were read, and how large each becomes at a scale.
+
+    Every scale takes its pictures from these, not from those of another scale. What it takes is (1, H, W, 3),
+    float32 RGB in 0..255, and made anew each time: at large sizes each such array counts.
 
     Attributes
     ----------
-    content, start : ndarray
-    styles : list of ndarray
-    alpha : ndarray of shape (H, W) or None
-        The content's opacity, when it is to be kept.
-    hashes : dict of str to str
-        SHA-256 of each file, by role.
+    options : Namespace
+    content : Picture
+    styles : list of Picture
+    init : Picture or None
+        Where to start, when that is none of these.
     notes : list of str
         What a user might want to know.
     """
 
-    content: np.ndarray
-    styles: list[np.ndarray]
-    start: np.ndarray
-    alpha: np.ndarray | None
-    hashes: dict[str, str]
+    options: argparse.Namespace
+    content: Picture
+    styles: list[Picture]
+    init: Picture | None = None
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of each file, by role."""
+        roles = {"content": self.content}
+        roles |= {f"style {number}": style for number, style in enumerate(self.styles, 1)}
+        roles |= {} if self.init is None else {"init": self.init}
+        return {role: picture.sha256 for role, picture in roles.items()}
+
+    def content_size(self, scale: Scale) -> tuple[int, int]:
+        """Return height and width of the content, and so of the result."""
+        return fit_size(self.content.size, scale.size)
+
+    def style_sizes(self, scale: Scale) -> list[tuple[int, int]]:
+        """Return height and width of each style."""
+        longest = max(1, round(scale.size * self.options.style_scale))
+        return [fit_size(style.size, longest) for style in self.styles]
+
+    def content_at(self, scale: Scale) -> np.ndarray:
+        """Return the content."""
+        return _batch(self.content, self.content_size(scale))
+
+    def styles_at(self, scale: Scale, content: np.ndarray) -> list[np.ndarray]:
+        """Return the styles, with the colours of the content at this scale if that is asked for."""
+        styles = [
+            _batch(style, size) for style, size in zip(self.styles, self.style_sizes(scale), strict=True)
+        ]
+        if self.options.original_colors == "before":
+            styles = [match_colours(style[0], content[0])[None] for style in styles]
+        return styles
+
+    def start_at(self, scale: Scale, rng: np.random.Generator) -> np.ndarray:
+        """Return the picture to begin with, at the first scale."""
+        size = self.content_size(scale)
+        if self.options.init == "random":  # white noise about mid-grey, inside the range
+            return np.clip(128 + 32 * rng.standard_normal((1, *size, 3), np.float32), 0, 255)
+        if self.init is not None:
+            return _batch(self.init, size)
+        return _batch(self.content if self.options.init == "content" else self.styles[0], size)
+
+    def alpha_at(self, size: tuple[int, int]) -> np.ndarray | None:
+        """Return the opacity of the content, (H, W), when it is to be kept."""
+        return None if self.content.alpha is None else resize_to(self.content.alpha, size)
+
+
+def _batch(picture: Picture, size: tuple[int, int]) -> np.ndarray:
+    return resize_to(picture.pixels, size)[None]
+
+
+def read_pictures(options: argparse.Namespace) -> Sources:
+    """Load content, styles and start.
+
+    Raises
+    ------
+    NstError
+        For a file that cannot be read, or a picture that would become larger than is allowed.
+    """
+    paths = options.pictures or [str(landscape_path()), str(strokes_path())]
+    content = _compact(load(paths[0], max_pixels=options.max_pixels, alpha=options.alpha))
+    styles = [_compact(load(path, max_pixels=options.max_pixels)) for path in paths[1:]]
+    init = None
+    if options.init not in ("content", "random", "style"):
+        init = _compact(load(options.init, max_pixels=options.max_pixels))
+    notes = [f"{picture.source}: {note}" for picture in (content, *styles) for note in picture.notes]
+    sources = Sources(options, content, styles, init, notes)
+    whole = Scale(options.size, 0)
+    sizes = [sources.content_size(whole), *sources.style_sizes(whole)]
+    for picture, (height, width) in zip((content, *styles), sizes, strict=True):
+        if height * width > options.max_pixels:
+            raise NstError(
+                f"{picture.source} would become {width}x{height} pixels, "
+                f"more than --max-pixels {options.max_pixels} allows"
+            )
+    return sources
+
+
+def _compact(picture: Picture) -> Picture:
+    """Return a picture in bytes where that loses nothing: a quarter of the memory, kept for the whole run."""
+    small = picture.pixels.astype(np.uint8)
+    return replace(picture, pixels=small) if np.array_equal(small, picture.pixels) else picture
 
 
 def read_weights(options: argparse.Namespace) -> tuple[Weights, Path | None, str]:
@@ -77,50 +159,3 @@ def settled(options: argparse.Namespace, weights: Weights, found: Path | None) -
     decided = {"pooling": options.pooling or pooling, "padding": options.padding or padding}
     decided |= {"network": weights.network, "weights": found and str(found)}
     return argparse.Namespace(**{**vars(options), **decided})
-
-
-def read_pictures(options: argparse.Namespace, rng: np.random.Generator) -> Sources:
-    """Load content, styles and start, and bring each to its size."""
-    paths = options.pictures or [str(landscape_path()), str(strokes_path())]
-    content = load(paths[0], max_pixels=options.max_pixels, alpha=options.alpha)
-    styles = [load(path, max_pixels=options.max_pixels) for path in paths[1:]]
-    hashes = {"content": content.sha256}
-    hashes.update({f"style {number}": style.sha256 for number, style in enumerate(styles, 1)})
-    canvas = _sized(content, options.size, options.max_pixels)
-    longest = max(1, round(options.size * options.style_scale))
-    sized = [_sized(style, longest, options.max_pixels) for style in styles]
-    if options.original_colors == "before":
-        sized = [match_colours(style, canvas) for style in sized]
-    start = _start(options, canvas, styles, rng, hashes)
-    alpha = None if content.alpha is None else resize_to(content.alpha, canvas.shape[:2])
-    notes = [f"{picture.source}: {note}" for picture in (content, *styles) for note in picture.notes]
-    batch = [np.ascontiguousarray(picture[None], np.float32) for picture in (canvas, *sized, start)]
-    return Sources(batch[0], batch[1:-1], batch[-1], alpha, hashes, notes)
-
-
-def _sized(picture: Picture, longest: int, most: int) -> np.ndarray:
-    """Return the pixels at the size that is asked for, unless that is larger than pictures may be."""
-    height, width = fit_size(picture.size, longest)
-    if height * width > most:
-        raise NstError(
-            f"{picture.source} would become {width}x{height} pixels, more than --max-pixels {most} allows"
-        )
-    return resize(picture.pixels, longest)
-
-
-def _start(
-    options: argparse.Namespace,
-    canvas: np.ndarray,
-    styles: list[Picture],
-    rng: np.random.Generator,
-    hashes: dict[str, str],
-) -> np.ndarray:
-    if options.init == "content":
-        return canvas.copy()
-    if options.init == "random":  # white noise about mid-grey, inside the range
-        return np.clip(128 + 32 * rng.standard_normal(canvas.shape, np.float32), 0, 255)
-    if options.init == "style":
-        return resize_to(styles[0].pixels, canvas.shape[:2])
-    picture = load(options.init, max_pixels=options.max_pixels)
-    hashes["init"] = picture.sha256
-    return resize_to(picture.pixels, canvas.shape[:2])

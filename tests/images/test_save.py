@@ -12,7 +12,7 @@ from PIL import Image
 
 import nst.files
 from nst.errors import NstError
-from nst.images import check_target, load, save
+from nst.images import check_target, eight_bits, load, save
 from nst.images.icc import srgb_profile
 from tests.images.makers import blob
 
@@ -168,3 +168,11 @@ def test_check_target_tries_rather_than_trusts_permission_bits():
     """A folder that even root cannot write is found out."""
     with pytest.raises(NstError, match="cannot write"):
         check_target("/proc/out.png")
+
+
+def test_eight_bits_round_and_clip():
+    """To the nearest of 0..255, however many rows there are; bytes stay as they are."""
+    assert eight_bits(np.array([-3.0, 0.4, 0.6, 254.6, 300.0])).tolist() == [0, 0, 1, 255, 255]
+    many = np.random.default_rng(0).uniform(-10, 270, (600, 2, 3)).astype(np.float32)
+    np.testing.assert_array_equal(eight_bits(many), np.clip(np.rint(many), 0, 255))
+    assert eight_bits(told := eight_bits(many)) is told

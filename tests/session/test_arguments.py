@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from nst.errors import NstError
-from nst.session.arguments import choose_layers, layers, number, parse, resumed, shares, spelled, whole
+from nst.session.arguments import choose_layers, parse
+from nst.session.resuming import resumed, spelled
+from nst.session.values import layers, number, shares, whole
 
 
 def test_defaults_are_those_of_neural_style_where_they_make_sense():
@@ -97,7 +99,7 @@ def test_a_resumed_run_takes_over_everything():
 @pytest.mark.parametrize(
     "argv, key, value",
     [
-        (["--iterations", "20"], "iterations", 20),
+        (["--iterations", "20"], "iterations", [20]),
         (["-o", "y.png"], "output", "y.png"),
         (["--save-every", "3"], "save_every", 3),
         (["--dry-run"], "dry_run", True),

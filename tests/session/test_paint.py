@@ -13,8 +13,8 @@ from PIL import Image
 from nst.engine.checkpoint import load_checkpoint
 from nst.errors import NstError
 from nst.run import main
-from nst.session.outputs import MOST, THUMBNAIL, Outputs, checkpoint_path, eight_bits, thin, thumbnail
-from nst.session.paint import interruptible
+from nst.session.interrupt import interruptible
+from nst.session.outputs import MOST, THUMBNAIL, Outputs, checkpoint_path, thin, thumbnail
 
 QUICK = (
     "--network",
@@ -62,11 +62,6 @@ def test_thumbnails_are_bounded_and_never_enlarged():
     """At most THUMBNAIL pixels on the longer side; a smaller picture keeps its size."""
     assert thumbnail(np.zeros((1, 1000, 2000, 3), np.float32)).shape == (THUMBNAIL // 2, THUMBNAIL, 3)
     assert thumbnail(np.zeros((1, 10, 20, 3), np.float32)).shape == (10, 20, 3)
-
-
-def test_eight_bits_round_and_clip():
-    """To the nearest of 0..255."""
-    assert eight_bits(np.array([-3.0, 0.4, 0.6, 254.6, 300.0])).tolist() == [0, 0, 1, 255, 255]
 
 
 def test_names_of_the_files(tmp_path):

@@ -1,0 +1,73 @@
+"""How a run is written down in its checkpoint, and which of its arguments may change when it goes on."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from nst.errors import NstError
+from nst.session.arguments import STARTS, parse, parser
+from nst.session.scales import schedule
+
+# What a resumed run may change: none of it has an influence on the iterations. Files may lie elsewhere by now; their
+# hashes say whether they are the same.
+FREE = ("iterations", "output", "print_every", "save_every", "quiet", "debug", "resume", "max_pixels")
+FREE += ("dry_run", "check_gradients", "pictures", "weights")
+
+
+def spelled(options: argparse.Namespace, folder: Path) -> list[str]:
+    """Return arguments that `parse` turns into these options, for a file in `folder`.
+
+    Paths that were given from the working folder are told from `folder`, so that both may be moved together.
+    """
+    options = _relocated(options, lambda path: path if os.path.isabs(path) else os.path.relpath(path, folder))
+    words, default = [], vars(parser().parse_intermixed_args([]))
+    for key, value in vars(options).items():
+        if key in ("pictures", "resume") or value == default[key]:
+            continue
+        if isinstance(value, dict):
+            value = ",".join(f"{name}:{weight}" for name, weight in value.items())
+        elif isinstance(value, list):
+            value = ",".join(map(str, value))
+        flag = "--" + key.replace("_", "-")
+        words.append(flag if value is True else f"{flag}={value}")
+    return [*words, *(os.path.join(os.curdir, path) for path in options.pictures)]  # a name may begin with -
+
+
+def _relocated(options: argparse.Namespace, move: Callable[[str], str]) -> argparse.Namespace:
+    """Return the options with every path moved."""
+    moved = {"pictures": [move(path) for path in options.pictures], "output": move(options.output)}
+    moved["weights"] = options.weights and move(options.weights)
+    moved["init"] = options.init if options.init in STARTS else move(options.init)
+    return argparse.Namespace(**{**vars(options), **moved})
+
+
+def resumed(argv: Sequence[str], saved: object, folder: Path) -> argparse.Namespace:
+    """Return the options of a run that goes on: those of the checkpoint in `folder`, with what `argv` may change.
+
+    Raises
+    ------
+    NstError
+        When `argv` asks for something else than the checkpoint was made with.
+    """
+    if not isinstance(saved, list) or not all(isinstance(token, str) for token in saved):
+        raise NstError("the checkpoint does not say what its run was asked for")
+    before = _relocated(parse(saved), lambda path: os.path.normpath(os.path.join(folder, path)))
+    known = {key: value for key, value in vars(before).items() if key != "pictures"}
+    now = parser().parse_intermixed_args(list(argv), argparse.Namespace(**known))
+    now.pictures = now.pictures or before.pictures
+    for key, value in vars(before).items():
+        moved = key == "init" and not {value, now.init} & set(STARTS)
+        if key not in FREE and not moved and getattr(now, key) != value:
+            made = "its default" if value is None else value
+            raise NstError(
+                f"--{key.replace('_', '-')}: the checkpoint was made with {made}; "
+                "leave it out, or start anew without --resume"
+            )
+    if len(schedule(now)) != len(schedule(before)):
+        raise NstError(
+            f"--iterations: the checkpoint was made with {len(schedule(before))} scales; give as many numbers"
+        )
+    return now
