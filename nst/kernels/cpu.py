@@ -9,6 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from nst.kernels import cpu_plain, reference
+from nst.kernels.cpu_norms import (
+    moments,
+    normalise,
+    normalise_backward,
+    normalise_sums,
+    relu_backward,
+    relu_forward,
+)
 from nst.kernels.cpu_plain import conv2d_backward_weights
 from nst.kernels.cpu_pooling import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 from nst.kernels.cpu_products import gram_sum, matrix_product
@@ -27,7 +35,13 @@ __all__ = [
     "matrix_product",
     "max_pool_backward",
     "max_pool_forward",
+    "moments",
+    "normalise",
+    "normalise_backward",
+    "normalise_sums",
     "prepare",
+    "relu_backward",
+    "relu_forward",
 ]
 
 

@@ -16,6 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nst.kernels.reference_norms import (
+    moments,
+    normalise,
+    normalise_backward,
+    normalise_sums,
+    relu_backward,
+    relu_forward,
+)
 from nst.kernels.reference_pooling import (
     avg_pool_backward,
     avg_pool_forward,
@@ -48,8 +56,14 @@ __all__ = [
     "matrix_product",
     "max_pool_backward",
     "max_pool_forward",
+    "moments",
+    "normalise",
+    "normalise_backward",
+    "normalise_sums",
     "prepare",
     "rectify",
+    "relu_backward",
+    "relu_forward",
     "unrectify",
     "window_counts",
 ]

@@ -7,19 +7,37 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nst import kernels
 from nst.errors import NstError
 from nst.layers.base import Layer, Mode
-from nst.layers.standardise import standardise, standardise_backward
 
 
 class Saved(NamedTuple):
-    """What the backward pass of `BatchNorm` needs; `mu` and `variance` only after a forward in training."""
+    """What the backward pass of `BatchNorm` needs: the input, unless nothing needs it, and the statistics (1, 1, C).
 
-    x_hat: np.ndarray | None
+    `x_hat` is computed from them when somebody asks. `variance` is there only after a forward in training.
+    """
+
+    x: np.ndarray | None
+    mu: np.ndarray
     inv_sigma: np.ndarray
-    mu: np.ndarray | None = None
     variance: np.ndarray | None = None
-    m: int = 0
+
+    @property
+    def m(self) -> int:
+        """How many values each channel had."""
+        return math.prod(self.x.shape[:-1])
+
+    @property
+    def x_hat(self) -> np.ndarray | None:
+        """The normalised input."""
+        if self.x is None:
+            return None
+        return (
+            kernels.select(self.x.dtype)
+            .normalise(_as_one(self.x), self.mu, self.inv_sigma)
+            .reshape(self.x.shape)
+        )
 
 
 class BatchNorm(Layer):
@@ -50,7 +68,7 @@ class BatchNorm(Layer):
 
         dx_i = gamma r (dy_i - 1/m sum_j dy_j - x_hat_i 1/m sum_j dy_j x_hat_j)
 
-    (`nst.layers.standardise` has each step.) An all-ones dy makes the three terms cancel to zero, so it
+    (`nst.kernels.reference_norms` has each step.) An all-ones dy makes the three terms cancel to zero, so it
     proves nothing about them: check this layer with a random one.
 
     Parameters
@@ -92,26 +110,25 @@ class BatchNorm(Layer):
         NstError
             In training with one value per channel: its x_hat is 0 whatever the value, so nothing is learnt.
         """
-        x_hat, saved = self._by_batch(x) if training else self._by_running(x)
-        y = x_hat * self.gamma.astype(x.dtype, copy=False)
-        y += self.beta.astype(x.dtype, copy=False)
-        return y, saved
+        saved = self._by_batch(x) if training else self._by_running(x)
+        normalise = kernels.select(x.dtype).normalise
+        y = normalise(_as_one(x), saved.mu, saved.inv_sigma, *self._scale_and_shift(x.dtype))
+        return y.reshape(x.shape), saved._replace(x=None) if self.frozen and not training else saved
 
     def backward(self, dy: np.ndarray, saved: Saved) -> np.ndarray:
         """Return dx: the three terms after a forward in training, the scale alone after one in inference."""
-        dx_hat = dy * self.gamma.astype(dy.dtype, copy=False)
-        if saved.mu is None:
-            dx_hat *= saved.inv_sigma
-            return dx_hat
-        return standardise_backward(dx_hat, saved.x_hat, saved.inv_sigma, _all_but_channels(dy))
+        return self._backward(dy, saved, None if saved.variance is None else _sums(dy, saved))
 
     def gradients(self, dy: np.ndarray, saved: Saved) -> dict[str, np.ndarray]:
         """Return dgamma and dbeta, summed in float64; nothing when frozen."""
+        return {} if self.frozen else _gradients(dy, _sums(dy, saved))
+
+    def both(self, dy: np.ndarray, saved: Saved) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return dx and the gradients, which after a forward in training want the same two sums."""
         if self.frozen:
-            return {}
-        axes = _all_but_channels(dy)
-        dgamma = (dy * saved.x_hat).sum(axes, dtype=np.float64)
-        return {"gamma": dgamma.astype(dy.dtype), "beta": dy.sum(axes, dtype=np.float64).astype(dy.dtype)}
+            return self.backward(dy, saved), {}
+        sums = _sums(dy, saved)
+        return self._backward(dy, saved, sums), _gradients(dy, sums)
 
     def update(self, saved: Saved) -> None:
         """Let the running statistics absorb the batch of a forward in training.
@@ -119,7 +136,7 @@ class BatchNorm(Layer):
         ``running = (1 - momentum) running + momentum batch``, with the unbiased variance, divided by m - 1:
         inference meets the population, not the batch. An empty batch changes nothing.
         """
-        if saved.mu is None:
+        if saved.variance is None:
             raise ValueError("update needs what a forward with training=True saved")
         if saved.m == 0:
             return
@@ -130,22 +147,43 @@ class BatchNorm(Layer):
     def _absorb(self, running: np.ndarray, batch: np.ndarray) -> np.ndarray:
         return ((1 - self.momentum) * running + self.momentum * batch.reshape(-1)).astype(running.dtype)
 
-    def _by_batch(self, x: np.ndarray) -> tuple[np.ndarray, Saved]:
-        m = math.prod(x.shape[:-1])
-        if m == 1:
+    def _by_batch(self, x: np.ndarray) -> Saved:
+        if math.prod(x.shape[:-1]) == 1:
             raise NstError(
                 f"batch normalisation in training has one value per channel (input {x.shape}) and so no "
                 "variance: give it a larger batch or picture, or run it in inference"
             )
-        x_hat, inv_sigma, mu, variance = standardise(x, _all_but_channels(x), self.eps)
-        return x_hat, Saved(x_hat, inv_sigma, mu, variance, m)
+        mu, variance = kernels.select(x.dtype).moments(_as_one(x))
+        return Saved(x, mu, (1 / np.sqrt(variance + self.eps)).astype(x.dtype), variance)
 
-    def _by_running(self, x: np.ndarray) -> tuple[np.ndarray, Saved]:
+    def _by_running(self, x: np.ndarray) -> Saved:
         inv_sigma = (1 / np.sqrt(self.running_var + self.eps)).astype(x.dtype, copy=False)
-        x_hat = x - self.running_mean.astype(x.dtype, copy=False)
-        x_hat *= inv_sigma
-        return x_hat, Saved(None if self.frozen else x_hat, inv_sigma)
+        return Saved(x, self.running_mean.reshape(1, 1, -1), inv_sigma.reshape(1, 1, -1))
+
+    def _scale_and_shift(self, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+        return self.gamma.astype(dtype, copy=False), self.beta.astype(dtype, copy=False)
+
+    def _backward(self, dy, saved, sums):
+        kernel, (gamma, _) = kernels.select(dy.dtype), self._scale_and_shift(dy.dtype)
+        if saved.variance is None:
+            dx = kernel.normalise(_as_one(dy), np.zeros_like(saved.inv_sigma), saved.inv_sigma, gamma)
+        else:
+            dx = kernel.normalise_backward(
+                _as_one(dy), _as_one(saved.x), saved.mu, saved.inv_sigma, gamma, sums
+            )
+        return dx.reshape(dy.shape)
 
 
-def _all_but_channels(x: np.ndarray) -> tuple[int, ...]:
-    return tuple(range(x.ndim - 1))
+def _as_one(x: np.ndarray) -> np.ndarray:
+    """Return (..., C) as one group of places, (1, P, C)."""
+    return x.reshape(1, math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def _sums(dy: np.ndarray, saved: Saved) -> tuple[np.ndarray, np.ndarray]:
+    kernel = kernels.select(dy.dtype).normalise_sums
+    return kernel(_as_one(dy), _as_one(saved.x), saved.mu, saved.inv_sigma)
+
+
+def _gradients(dy: np.ndarray, sums: tuple[np.ndarray, np.ndarray]) -> dict[str, np.ndarray]:
+    dbeta, dgamma = (total.reshape(-1).astype(dy.dtype) for total in sums)
+    return {"gamma": dgamma, "beta": dbeta}

@@ -6,17 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nst import kernels
 from nst.errors import NstError
 from nst.layers.base import Layer
-from nst.layers.standardise import standardise, standardise_backward
-
-PIXELS = (1, 2)  # the axes of height and width: never the batch
 
 
 class Saved(NamedTuple):
-    """What the backward pass of `InstanceNorm` needs."""
+    """What the backward pass of `InstanceNorm` needs: the input and its statistics (N, 1, C)."""
 
-    x_hat: np.ndarray
+    x: np.ndarray
+    mu: np.ndarray
     inv_sigma: np.ndarray
 
 
@@ -46,7 +45,7 @@ class InstanceNorm(Layer):
 
         dx_p = gamma r (dy_p - 1/HW sum_q dy_q - x_hat_p 1/HW sum_q dy_q x_hat_q)
 
-    and nothing between pictures (`nst.layers.standardise` has each step).
+    and nothing between pictures (`nst.kernels.reference_norms` has each step).
 
     Parameters
     ----------
@@ -75,24 +74,44 @@ class InstanceNorm(Layer):
                 f"instance normalisation of {x.shape[1]} x {x.shape[2]} pixels would erase them, as a lone "
                 "value equals its mean: give the network a larger picture"
             )
-        x_hat, inv_sigma, _, _ = standardise(x, PIXELS, self.eps)
-        y = x_hat if self.gamma is None else x_hat * self.gamma.astype(x.dtype, copy=False)
-        if self.beta is not None:
-            y = y + self.beta.astype(x.dtype, copy=False)
-        return y, Saved(x_hat, inv_sigma)
+        kernel = kernels.select(x.dtype)
+        mu, variance = kernel.moments(_by_picture(x))
+        inv_sigma = (1 / np.sqrt(variance + self.eps)).astype(x.dtype)
+        gamma, beta = (None if a is None else a.astype(x.dtype, copy=False) for a in (self.gamma, self.beta))
+        y = kernel.normalise(_by_picture(x), mu, inv_sigma, gamma, beta)
+        return y.reshape(x.shape), Saved(x, mu, inv_sigma)
 
     def backward(self, dy: np.ndarray, saved: Saved) -> np.ndarray:
         """Return dx: the three terms, for each picture and channel by itself."""
-        dx_hat = dy if self.gamma is None else dy * self.gamma.astype(dy.dtype, copy=False)
-        return standardise_backward(dx_hat, saved.x_hat, saved.inv_sigma, PIXELS)
+        return self._backward(dy, saved, _sums(dy, saved))
 
     def gradients(self, dy: np.ndarray, saved: Saved) -> dict[str, np.ndarray]:
         """Return dgamma and dbeta where those exist, summed in float64; nothing when frozen."""
-        if self.frozen:
-            return {}
-        grads = {}
-        if self.gamma is not None:
-            grads["gamma"] = (dy * saved.x_hat).sum((0, *PIXELS), dtype=np.float64).astype(dy.dtype)
-        if self.beta is not None:
-            grads["beta"] = dy.sum((0, *PIXELS), dtype=np.float64).astype(dy.dtype)
-        return grads
+        return {} if self.frozen else self._gradients(dy, _sums(dy, saved))
+
+    def both(self, dy: np.ndarray, saved: Saved) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Return dx and the gradients, which want the same two sums."""
+        sums = _sums(dy, saved)
+        return self._backward(dy, saved, sums), {} if self.frozen else self._gradients(dy, sums)
+
+    def _backward(self, dy, saved, sums):
+        gamma = None if self.gamma is None else self.gamma.astype(dy.dtype, copy=False)
+        kernel = kernels.select(dy.dtype).normalise_backward
+        dx = kernel(_by_picture(dy), _by_picture(saved.x), saved.mu, saved.inv_sigma, gamma, sums)
+        return dx.reshape(dy.shape)
+
+    def _gradients(self, dy, sums):
+        dbeta, dgamma = (total.sum(axis=(0, 1)).astype(dy.dtype) for total in sums)
+        grads = {"gamma": dgamma, "beta": dbeta}
+        return {name: grads[name] for name in self.parameters()}
+
+
+def _by_picture(x: np.ndarray) -> np.ndarray:
+    """Return (N, H, W, C) as N groups of places, (N, H W, C)."""
+    n, h, w, c = x.shape
+    return x.reshape(n, h * w, c)
+
+
+def _sums(dy: np.ndarray, saved: Saved) -> tuple[np.ndarray, np.ndarray]:
+    kernel = kernels.select(dy.dtype).normalise_sums
+    return kernel(_by_picture(dy), _by_picture(saved.x), saved.mu, saved.inv_sigma)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nst import kernels
 from nst.layers.base import Layer
 
 
@@ -28,8 +29,8 @@ class ReLU(Layer):
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return max(x, 0) and the mask x > 0."""
-        return np.maximum(x, 0), x > 0
+        return kernels.select(x.dtype).relu_forward(x)
 
     def backward(self, dy: np.ndarray, saved: np.ndarray) -> np.ndarray:
         """Return dy where the unit was on, 0 elsewhere."""
-        return dy * saved
+        return kernels.select(dy.dtype).relu_backward(dy, saved)
