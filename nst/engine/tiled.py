@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from nst import kernels
 from nst.engine.objective import Evaluation, Objective, Term
 from nst.engine.pixel_terms import pixel_gradient
 from nst.engine.tile_features import TileFeatures
+from nst.kernels import memory
 from nst.losses import Style, content_loss, gram_gradient
-from nst.networks import Network
+from nst.networks import Network, fused
 from nst.networks.tiling import Area, Tiling
 from nst.optimizers.dot import dot
 
@@ -92,6 +94,10 @@ class TiledObjective(Objective):
         """Return the objective that consists of one of the terms."""
         return TiledObjective(self.network, [term for term in self.terms if term.label == label], self.tiling)
 
+    def fused(self) -> TiledObjective:
+        """Return the same objective on the fused network."""
+        return TiledObjective(fused(self.network, self.taps), self.terms, self.tiling)
+
     def astype(self, dtype: np.dtype | type) -> TiledObjective:
         """Return the same objective with its network in another dtype; targets are constants and stay as they are."""
         return TiledObjective(self.network.astype(dtype), self.terms, self.tiling)
@@ -109,16 +115,16 @@ class TiledObjective(Objective):
     def _walk(self, image, index, tile, differences, parts) -> np.ndarray:
         """Walk the second pass over one tile: return its share of the gradient, over its crop."""
         features, tape = _forward(self.network, image, tile, tile.taps(self.taps))
-        entering = {
-            tap: self._gradient_at(tap, features[tap], index, tile, differences.get(tap), parts)
-            for tap in features
-        }
-        return self.network.backward(entering, tape)
+
+        def gradient(tap: str) -> np.ndarray:
+            return self._gradient_at(tap, features.pop(tap), index, tile, differences.get(tap), parts)
+
+        return self.network.backward({tap: partial(gradient, tap) for tap in features}, tape, consume=True)
 
     def _gradient_at(self, tap, features, index, tile, difference, parts) -> np.ndarray:
         """Return the gradient by a crop's features, which is nothing but where the tile owns them."""
         whole = math.prod(self.tiling.features_shape(tap))
-        gradient = np.zeros_like(features)
+        gradient = memory.zeros(features.shape, features.dtype)
         targets = [(term, term.target.of_tile(index, tap)) for term in self.contents if term.tap == tap]
         for band, rows in _bands(tile.own(tap), features):
             seen = np.ascontiguousarray(features[band])

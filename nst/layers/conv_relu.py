@@ -12,7 +12,7 @@ from nst import kernels
 from nst.layers.base import Layer
 from nst.layers.conv2d import Conv2d
 from nst.layers.pad import NO_PADDING, pad_backward, pad_forward, padded_shape
-from nst.layers.window import window_count
+from nst.layers.window import Window, window_count
 
 POOLS = (None, "max", "avg")
 Saved = tuple[tuple[int, ...], "np.ndarray | None"]
@@ -70,6 +70,11 @@ class ConvReLU(Layer):
         if self.pool is None:
             return shape
         return (shape[0], *window_count(shape, (2, 2), (2, 2), NO_PADDING), shape[3])
+
+    def window(self) -> Window:
+        """Return the convolution's window, or that of a pooled pixel."""
+        window = self.conv.window()
+        return window if self.pool is None else window.then(Window((2, 2), (2, 2), NO_PADDING))
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Saved]:
         """Return y (N, Ho, Wo, Cout), and what the backward pass needs."""

@@ -41,7 +41,7 @@ def gram(features: np.ndarray) -> np.ndarray:
     return kernels.select(f.dtype).gram_sum(f) / max(1, f.size)
 
 
-def gram_loss(features: np.ndarray, target_gram: np.ndarray) -> tuple[float, np.ndarray]:
+def gram_loss(features: np.ndarray, target_gram: np.ndarray, weight: float = 1.0) -> tuple[float, np.ndarray]:
     r"""Return how far the features' Gram matrix is from the style's, and the gradient by the features.
 
     With A the Gram matrix of the style picture::
@@ -67,6 +67,8 @@ def gram_loss(features: np.ndarray, target_gram: np.ndarray) -> tuple[float, np.
         F before it is made a matrix.
     target_gram : ndarray, shape (C, C)
         A, symmetric, as `gram` or `blend_grams` returns it.
+    weight : float
+        Multiplies both results.
 
     Returns
     -------
@@ -86,7 +88,8 @@ def gram_loss(features: np.ndarray, target_gram: np.ndarray) -> tuple[float, np.
             f"a Gram target of shape {target_gram.shape} does not fit {channels} channels of features"
         )
     difference = gram(features) - target_gram
-    return float(np.square(difference).mean()), gram_gradient(features, difference, features.size)
+    value = weight * float(np.square(difference).mean())
+    return value, gram_gradient(features, weight * difference, features.size)
 
 
 def gram_gradient(features: np.ndarray, difference: np.ndarray, count: int) -> np.ndarray:
@@ -107,9 +110,8 @@ def gram_gradient(features: np.ndarray, difference: np.ndarray, count: int) -> n
         4 / (C^2 count) F D, in the dtype of `features`.
     """
     scale = 4 / (features.shape[-1] ** 2 * max(1, count))
-    # The same map at each pixel: a convolution with a 1x1 kernel.
-    kernel = (scale * difference).astype(features.dtype)[None, None]
-    return kernels.select(features.dtype).conv2d_forward(features, kernel, None)
+    scaled = (scale * difference).astype(features.dtype)
+    return kernels.select(features.dtype).matrix_product(_as_matrix(features), scaled).reshape(features.shape)
 
 
 def blend_grams(grams: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:

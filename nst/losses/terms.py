@@ -49,7 +49,7 @@ class Style:
         return f"style {self.tap}"
 
     def __call__(self, features: np.ndarray) -> tuple[float, np.ndarray]:
-        return _weighted(self.weight, gram_loss(features, self.target_gram))
+        return gram_loss(features, self.target_gram, self.weight)
 
 
 @dataclass(frozen=True)

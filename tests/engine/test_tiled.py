@@ -75,3 +75,4 @@ def test_tiles_never_show(thin, pooling, dtype, padding, counts):
     tiled = TRANSFER.objective(network, content, styles, layout)
     assert isinstance(tiled, TiledObjective)
     assert_same(tiled(image), whole(image), BOUNDS[dtype])
+    assert_same(tiled.fused()(image), whole(image), BOUNDS[dtype])

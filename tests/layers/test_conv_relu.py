@@ -114,6 +114,16 @@ def test_a_picture_too_small_to_pool_is_an_error():
         both(pool="max")[0].forward(X[:, :1, :5])
 
 
+@every_pool
+def test_its_window_is_that_of_its_layers(pool):
+    """What one output looks at through the convolution and the pooling."""
+    layer, alone = both(pool=pool)
+    expected = alone[0].window()
+    for following in alone[2:]:
+        expected = expected.then(following.window())
+    assert layer.window() == expected
+
+
 def test_prepared_weights_are_made_once_and_not_shared_with_another_dtype():
     """The second call finds what the first has made; a layer of another dtype makes its own."""
     layer = both()[0].astype(np.float32)
