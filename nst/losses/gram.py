@@ -100,7 +100,7 @@ def gram_gradient(features: np.ndarray, difference: np.ndarray, count: int) -> n
     features : ndarray, shape (1, H, W, C)
         Any of the picture's pixels: each has its gradient from its own features and D alone.
     difference : ndarray, shape (C, C)
-        D = G - A of the whole picture, times a weight if there is one.
+        D = G - A of the whole picture.
     count : int
         H W C of the whole picture.
 
