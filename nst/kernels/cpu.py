@@ -9,6 +9,16 @@ from __future__ import annotations
 import numpy as np
 
 from nst.kernels import cpu_plain, reference
+from nst.kernels.cpu_elementwise import (
+    adam_step,
+    combine,
+    dot,
+    preprocess_backward,
+    preprocess_forward,
+    squared_error,
+    squared_overshoot,
+    total_variation,
+)
 from nst.kernels.cpu_norms import (
     moments,
     normalise,
@@ -24,13 +34,16 @@ from nst.kernels.reference import NO_PADDING, Pair, Sides
 from nst.kernels.threads import one_at_a_time
 
 __all__ = [
+    "adam_step",
     "avg_pool_backward",
     "avg_pool_forward",
+    "combine",
     "conv2d_backward_input",
     "conv2d_backward_weights",
     "conv2d_forward",
     "conv2d_relu_backward_input",
     "conv2d_relu_forward",
+    "dot",
     "gram_sum",
     "matrix_product",
     "max_pool_backward",
@@ -40,8 +53,13 @@ __all__ = [
     "normalise_backward",
     "normalise_sums",
     "prepare",
+    "preprocess_backward",
+    "preprocess_forward",
     "relu_backward",
     "relu_forward",
+    "squared_error",
+    "squared_overshoot",
+    "total_variation",
 ]
 
 

@@ -16,6 +16,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nst.kernels.reference_elementwise import (
+    adam_step,
+    combine,
+    dot,
+    preprocess_backward,
+    preprocess_forward,
+    squared_error,
+    squared_overshoot,
+    total_variation,
+)
 from nst.kernels.reference_norms import (
     moments,
     normalise,
@@ -45,13 +55,16 @@ from nst.kernels.reference_windows import (
 
 __all__ = [
     "Filters",
+    "adam_step",
     "avg_pool_backward",
     "avg_pool_forward",
+    "combine",
     "conv2d_backward_input",
     "conv2d_backward_weights",
     "conv2d_forward",
     "conv2d_relu_backward_input",
     "conv2d_relu_forward",
+    "dot",
     "gram_sum",
     "matrix_product",
     "max_pool_backward",
@@ -61,9 +74,14 @@ __all__ = [
     "normalise_backward",
     "normalise_sums",
     "prepare",
+    "preprocess_backward",
+    "preprocess_forward",
     "rectify",
     "relu_backward",
     "relu_forward",
+    "squared_error",
+    "squared_overshoot",
+    "total_variation",
     "unrectify",
     "window_counts",
 ]
