@@ -74,7 +74,7 @@ def test_a_single_size_has_no_marks(paint):
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_going_on_from_any_iteration_gives_the_same_bytes(paint, monkeypatch, optimizer):
-    """Whatever checkpoint a killed run has left, in a size or at the end of one, leads to the bytes of the whole run."""
+    """Whatever checkpoint a killed run has left, in a size or at its end, leads to the bytes of the whole run."""
 
     def kept(path, checkpoint):
         save_checkpoint(path, checkpoint)
