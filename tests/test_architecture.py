@@ -26,7 +26,19 @@ ALLOWED = {
     "report": {"networks", "losses", "optimizers", "layers", "kernels"},
     "engine": {"networks", "losses", "optimizers", "layers", "kernels"},
     "checks": {"engine", "networks", "losses", "optimizers", "layers", "kernels"},
-    "session": {"cli", "checks", "engine", "report", "images", "formats", "networks", "losses", "optimizers"},
+    "measure": {"engine", "report", "networks", "losses", "optimizers", "layers", "kernels"},
+    "session": {
+        "cli",
+        "checks",
+        "engine",
+        "measure",
+        "report",
+        "images",
+        "formats",
+        "networks",
+        "losses",
+        "optimizers",
+    },
 }
 COMMON = {"errors", "files", "npy"}
 DIFFERENTIATORS = {
@@ -41,6 +53,9 @@ DIFFERENTIATORS = {
     "tinygrad",
     "chainer",
 }
+# The one exception is what `python -m nst.bench --vs torch` runs in a process of its own, to have something to compare
+# with: a program that nothing imports, and that gives nothing to the rest but times and, for agreement, results.
+RIVAL = "measure/torch_peer.py"
 LONGEST = 350  # lines
 
 
@@ -94,10 +109,22 @@ def test_what_lies_at_the_top(name):
         assert found <= set(ALLOWED) | COMMON | {"cli"}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != RIVAL])
 def test_nothing_differentiates_for_us(name):
     """No framework with automatic differentiation is imported anywhere, not even to convert weights."""
     assert not {found.split(".")[0] for found in imports(HOUSE / name)} & DIFFERENTIATORS
+
+
+def test_the_rival_stands_alone():
+    """The program that runs PyTorch is imported by nothing, and imports nothing of ours that computes."""
+    module = f"nst.{RIVAL.removesuffix('.py').replace('/', '.')}"
+    assert not [name for name in NAMES if any(found.startswith(module) for found in imports(HOUSE / name))]
+    shared = {"nst.measure.job", "nst.measure.worker"}
+    ours = {found.rpartition(".")[0] for found in imports(HOUSE / RIVAL) if found.startswith("nst.")}
+    assert ours == shared
+    for name in shared:
+        found = imports(HOUSE.parent / f"{name.replace('.', '/')}.py")
+        assert {part.rpartition(".")[0] for part in found if part.startswith("nst.")} <= shared
 
 
 def test_only_cuda_kernels_import_cuda():

@@ -1,0 +1,181 @@
+"""Measure time and memory: `python -m nst.bench layers|step|train`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from nst import formats
+from nst.cli import Parser, run_door
+from nst.errors import NstError, printable
+from nst.files import atomic_write
+from nst.measure import sides, tables
+from nst.measure.arithmetic import of_step
+from nst.measure.each_layer import facts_and_layers
+from nst.measure.jobs import he_weights, layers_job, step_job
+from nst.measure.machine import cores, machine
+from nst.measure.peer import Side
+from nst.measure.whole_step import first_ever, measure
+from nst.networks import Weights
+from nst.report.trace import plain
+
+ROUNDS, QUICK = 7, 3
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure what the first argument says, print tables, and return 0."""
+    options = _parser().parse_args(argv)
+    rivals = sides.rivals(options.vs, options.threads, options.isa) if options.vs else []
+    record = {"settings": {key: value for key, value in vars(options).items() if key != "run"}}
+    record |= {"machine": machine(), "rows": []}
+    with atomic_write(options.json) if options.json else nullcontext() as file:
+        about = record["machine"]
+        _say(f"{about['processor']}, {options.threads} of {about['cpus']} cores, nst {about['nst']}")
+        options.run(options, rivals, record["rows"])
+        if file:
+            file.write(json.dumps(plain(record), indent=1).encode())
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m nst.bench", description="Measure time and memory.")
+    doors = parser.add_subparsers(required=True, metavar="layers|step|train")
+    door = doors.add_parser("layers", help="each layer of VGG-19 alone, forward and backward")
+    _add_network(door, "256")
+    door.set_defaults(run=layers)
+    door = doors.add_parser("step", help="a whole step of style transfer")
+    _add_network(door, "256,512")
+    door.add_argument("--pooling", choices=("max", "avg"), default="max", help="between the blocks")
+    door.add_argument("--cold", action="store_true", help="time a start with nothing compiled as well")
+    door.add_argument("--exact", action="store_true", help="compare with float64 as well (slow)")
+    door.set_defaults(run=step)
+    for door in doors.choices.values():
+        _add_common(door)
+    return parser
+
+
+def _add_network(door: argparse.ArgumentParser, default: str) -> None:
+    door.add_argument(
+        "--size", type=sizes, default=default, metavar="N|WxH,...", help="of the pictures, in pixels"
+    )
+    door.add_argument("--weights", metavar="FILE", help="of a VGG-19 or VGG-16 (default: random numbers)")
+    door.add_argument(
+        "--width", type=_share, default=1.0, help="share of VGG-19's channels, without --weights"
+    )
+    door.add_argument("--seed", type=whole, default=0, help="of what is random")
+
+
+def _add_common(door: argparse.ArgumentParser) -> None:
+    door.add_argument(
+        "--vs", choices=("torch", "reference"), help="measure in turns with PyTorch, or with NumPy"
+    )
+    door.add_argument("--isa", choices=("avx2",), help="use these vectors only, on both sides")
+    door.add_argument("--threads", type=_threads, default=cores(), help="for each side")
+    door.add_argument("--rounds", type=_count, help=f"that count (default: {ROUNDS}; {QUICK} with --quick)")
+    door.add_argument("--quick", action="store_true", help="few rounds")
+    door.add_argument("--json", type=Path, metavar="FILE", help="write everything there too")
+
+
+def sizes(text: str) -> list[tuple[int, int]]:
+    """Parse `256,500x333` into heights and widths.
+
+    >>> sizes("256,500x333")
+    [(256, 256), (333, 500)]
+    """
+    found = []
+    for part in text.split(","):
+        width, times, height = part.lower().partition("x")
+        found.append((_side(height if times else width), _side(width)))
+    return found
+
+
+def _side(text: str) -> int:
+    return _within(text, 16, 16384)
+
+
+def whole(text: str) -> int:
+    """Parse a number that is not negative."""
+    return _within(text, 0, 2**32 - 1)
+
+
+def _count(text: str) -> int:
+    return _within(text, 1, 10_000)
+
+
+def _threads(text: str) -> int:
+    return _within(text, 1, cores())
+
+
+def _within(text: str, low: int, high: int) -> int:
+    if not text.strip().isdecimal() or not low <= int(text) <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0.01 <= found <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0.01 to 1")
+    return found
+
+
+def _ours(options: argparse.Namespace) -> Side:
+    return sides.ours(options.threads, options.isa)
+
+
+def _rounds(options: argparse.Namespace) -> int:
+    return options.rounds or (QUICK if options.quick else ROUNDS)
+
+
+def _weights(options: argparse.Namespace) -> Weights:
+    if not options.weights:
+        return he_weights(options.seed, options.width)
+    found = formats.read(Path(options.weights), None)
+    if "conv1_1.weight" not in found.arrays:
+        raise NstError(f"{options.weights} holds no VGG; give the file of a VGG-19 or VGG-16")
+    return found
+
+
+def layers(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> None:
+    """Measure each layer alone."""
+    weights = _weights(options)
+    for height, width in options.size:
+        job, facts = layers_job(weights, height, width, options.seed), {}
+        for found in facts_and_layers(job, _ours(options), rivals, _rounds(options)):
+            if isinstance(found, dict):
+                facts = found
+                _say(tables.vectors(facts), tables.layer_head(rivals))
+            else:
+                rows.append({"size": [width, height], "facts": facts, "layer": found})
+                _say(tables.layer_line(found, facts))
+
+
+def step(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> None:
+    """Measure whole steps."""
+    weights = _weights(options)
+    for height, width in options.size:
+        job = step_job(weights, height, width, options.pooling, options.seed)
+        cold = first_ever(job, _ours(options)) if options.cold else None
+        found = measure(job, _ours(options), rivals, _rounds(options), options.exact)
+        if not rows:
+            _say(*tables.step_head(job, found))
+        rows.append({"size": [width, height], "cold": cold, "step": found})
+        operations = of_step(layers_job(weights, height, width).settings["rows"])
+        _say(*tables.step_lines(f"{width}x{height}", found, operations))
+        if cold is not None:
+            _say(f"{'':12}first step {cold:.2f} s after the start where nothing was compiled before")
+
+
+def _say(*lines: str) -> None:
+    print("\n".join(map(printable, lines)), flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_door(main))

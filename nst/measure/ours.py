@@ -1,0 +1,121 @@
+"""This library's side of a measurement: `python -m nst.measure.ours FOLDER`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nst.engine.objective import Objective, Term
+from nst.engine.style_transfer import StyleTransfer
+from nst.measure.job import Job
+from nst.measure.worker import Work, serve
+from nst.networks import Weights, vgg
+
+
+class Step:
+    """A whole step of style transfer: value and gradient of the objective, as the program computes them."""
+
+    def __init__(self, job: Job) -> None:
+        told = job.settings
+        kept = {name: array for name, array in job.arrays.items() if name.startswith("conv")}
+        self.weights = Weights(kept, told["network"], told["order"], told["mean"], told["scale"])
+        self.job = job
+        self.objective = self._objective(np.float32).fused()
+        self.watch = Stopwatch()
+        network = self.objective.network
+        network.forward = self.watch.timed("forward", network.forward)
+        network.backward = self.watch.timed("backward", network.backward)
+        self.objective.terms = [Timed(term, self.watch) for term in self.objective.terms]
+
+    def _objective(self, dtype: type) -> Objective:
+        told, weights = self.job.settings, self.job.settings["weights"]
+        transfer = StyleTransfer(
+            dict.fromkeys(told["content"], 1.0),
+            dict.fromkeys(told["styles"], 1.0),
+            weights["content"],
+            weights["style"],
+            weights["tv"],
+        )
+        network = vgg(self.weights, told["pooling"]).astype(dtype)
+        content, style = (self.job.arrays[name].astype(dtype) for name in ("content", "style"))
+        return transfer.objective(network, content, [style])
+
+    def run(self, item: str) -> dict[str, float]:
+        """Evaluate once."""
+        self.watch.seconds.clear()
+        self.objective(self.job.arrays["image"])
+        return dict(self.watch.seconds)
+
+    def results(self, item: str) -> dict[str, np.ndarray]:
+        """Return the value and the gradient of the picture."""
+        return self._evaluated(self.objective, np.float32)
+
+    def exact(self, item: str) -> dict[str, np.ndarray]:
+        """Return the same from the definition in float64."""
+        return self._evaluated(self._objective(np.float64), np.float64)
+
+    def _evaluated(self, objective: Objective, dtype: type) -> dict[str, np.ndarray]:
+        found = objective(self.job.arrays["image"].astype(dtype))
+        return {"value": np.array(found.value), "gradient": found.gradient}
+
+    def facts(self) -> dict[str, Any]:
+        """Return the choice of vectors, and the peak of the micro-kernel."""
+        return facts()
+
+
+class Stopwatch:
+    """The time spent in each phase; within a phase that calls another, only the inner one's clock runs."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._inside = 0.0  # what phases within the one that runs have taken
+
+    def timed(self, phase: str, call: Callable) -> Callable:
+        """Return a function that does the same and takes the time."""
+
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            start, before, self._inside = time.perf_counter(), self._inside, 0.0
+            found = call(*arguments, **options)
+            took = time.perf_counter() - start
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + took - self._inside
+            self._inside = before + took
+            return found
+
+        return wrapped
+
+
+class Timed:
+    """A term of the objective whose calls count as the phase of the losses."""
+
+    def __init__(self, term: Term, watch: Stopwatch) -> None:
+        self.tap, self.label = term.tap, term.label
+        self._call = watch.timed("losses", term)
+
+    def __call__(self, features: np.ndarray) -> tuple[float, np.ndarray]:
+        """Pass on, and take the time."""
+        return self._call(features)
+
+
+def facts() -> dict[str, Any]:
+    """Return the choice of vectors, and the peak of the micro-kernel in operations a second."""
+    from nst.kernels.vectors import SIMD
+    from nst.measure.peak import peaks
+
+    return {"simd": SIMD, **peaks()}
+
+
+def make(job: Job) -> Work:
+    """Return the work that a job asks for."""
+    if job.kind == "layers":
+        from nst.measure.our_layers import Layers
+
+        return Layers(job)
+    makers: dict[str, Callable[[Job], Work]] = {"step": Step}
+    return makers[job.kind](job)
+
+
+if __name__ == "__main__":
+    serve(make)

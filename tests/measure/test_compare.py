@@ -1,0 +1,104 @@
+"""Turns, medians and ratios, with sides whose time is made up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nst.measure import compare
+from nst.measure.compare import Timing, alternate, difference, fastest, ratios
+from nst.measure.peer import Side
+
+LOG: list[str] = []
+
+
+class Slow:
+    """A peer that takes as many seconds as its name says."""
+
+    def __init__(self, side, folder=None):
+        self.side, self.count = side, 0
+        LOG.append(f"start {side.name}")
+
+    def time(self, item="", least=0.0):
+        LOG.append(f"{self.side.name} {least:g}")
+        self.count += 1
+        return {
+            "seconds": float(self.side.name) * self.count,
+            "phases": {"a": self.count},
+            "memory": 7 * self.count,
+        }
+
+    def close(self):
+        LOG.append(f"end {self.side.name}")
+
+
+@pytest.fixture(autouse=True)
+def slow(monkeypatch):
+    LOG.clear()
+    monkeypatch.setattr(compare, "Peer", Slow)
+
+
+def side(seconds: float) -> Side:
+    return Side(str(seconds), "nowhere")
+
+
+def test_sides_take_turns():
+    """One after the other in each round; the first round is a warming up, and counts for nothing."""
+    one, two = alternate([Slow(side(1)), Slow(side(5))], "", rounds=2, least=0.5)
+    assert LOG[2:] == ["1 0", "5 0", "1 0.5", "5 0.5", "1 0.5", "5 0.5"]
+    assert (one.seconds, two.seconds) == ([2, 3], [10, 15])
+    assert (one.phases, one.memory) == ({"a": 2.5}, 21)
+
+
+def test_a_ratio_is_that_of_rounds_that_follow_each_other():
+    """A machine that is slow for a while slows both, and the ratio stays."""
+    ours, theirs = Timing("a", [1, 1, 10, 1, 1]), Timing("b", [3, 3, 30, 2, 4])
+    assert ratios(ours, theirs) == (3, 3, 3)
+    assert (ours.median, theirs.median) == (1, 3)
+    assert Timing("c", [1, 2, 3, 4, 5]).spread == 1
+
+
+@pytest.mark.parametrize("order", [(3, 1, 2), (1, 2, 3), (3, 2, 1)])
+def test_the_fastest_goes_on(order):
+    """Whatever the order: the fastest is left running, the others have ended, never three are alive at once."""
+    peer, tried = fastest(map(side, order), lambda best: [side(float(best.name) * 2)], None, rounds=1)
+    assert peer.side.name == "1"
+    assert [timing.name for timing in tried] == [*map(str, order), "2.0"]
+    alive = set()
+    for event in LOG:
+        word, name = event.split()
+        alive = alive | {name} if word == "start" else alive - {name} if word == "end" else alive
+        assert len(alive) <= 2
+    assert alive == {"1"}
+
+
+def test_what_is_made_of_the_fastest_may_be_faster():
+    """The last that is tried counts like the others."""
+    peer, _ = fastest([side(4), side(2)], lambda best: [side(1)], None, rounds=1)
+    assert peer.side.name == "1"
+
+
+def test_nobody_is_left_when_one_fails(monkeypatch):
+    """An error ends the one that was the fastest so far too."""
+    monkeypatch.setattr(
+        Slow, "time", lambda self, item="", least=0.0: {"seconds": 1, "phases": {}, "memory": 0}
+    )
+    peers = iter([Slow(side(1)), None])
+
+    def start(side, folder):
+        peer = next(peers)
+        if peer is None:
+            raise OSError("no more processes")
+        return peer
+
+    monkeypatch.setattr(compare, "Peer", start)
+    with pytest.raises(OSError, match="no more processes"):
+        fastest([side(1), side(2)], lambda best: [], None)
+    assert LOG[-1] == "end 1"
+
+
+def test_a_difference_is_relative():
+    """The Euclidean distance over the length of the truth, in float64; from zero it is the distance itself."""
+    assert difference(np.array([3.0, 4.5]), np.array([3.0, 4.0])) == pytest.approx(0.1)
+    assert difference(np.float32([0.5]), np.float32([0.0])) == 0.5
+    assert difference(np.array(1e30, np.float32), np.array(2e30, np.float32)) == pytest.approx(0.5)
