@@ -1,0 +1,312 @@
+"""Fast 3x3 convolution of stride 1 on the CPU by Winograd's method: forward and backward to the input, float32.
+
+A convolution is three steps: transform tiles of the input to V, multiply V by the transformed weights U at each of the
+n x n values of a tile (a matrix product over channels, where nearly all the time goes), transform the products M back.
+Two ways to go about it:
+
+- *fused*: each task takes a block of tiles through all three steps, so that V and M stay in its core's own cache.
+  It reads all of U, which is four times as large as the weights: for layers of less than 512 channels.
+- *phased*: each step for all tiles before the next. A task of the second step makes the panels of U that it multiplies
+  by, from the nine taps, so that U never exists as a whole; each is made once for hundreds of tiles.
+
+The gradient of the input is the same convolution of the gradient of the output, the kernel turned by 180 degrees and
+its channel axes exchanged. The mask of a ReLU or the unpooling is done as tiles of the gradient are read; bias, ReLU and
+pooling as tiles of the result are written.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import get_num_threads, get_thread_id, prange
+
+from nst.kernels import memory
+from nst.kernels.compiled import jit
+from nst.kernels.threads import one_at_a_time
+from nst.kernels.vectors import BYTES, FLOATS, PANEL, ROWS, WIDTH
+from nst.kernels.winograd_points import F2, F4, Matrices
+from nst.kernels.winograd_tiles import (
+    ADDED,
+    AVG_POOLED,
+    CHANNELS,
+    MASKED,
+    MAX_POOLED,
+    PLAIN,
+    ROW,
+    STORED,
+    UNPOOLED,
+    Plan,
+    panels,
+    products,
+    read_tiles,
+    write_tiles,
+)
+
+Pair = tuple[int, int]
+Padding = tuple[Pair, Pair]
+
+MATRICES = {"F4": F4, "F2": F2}
+G = {kind: np.ascontiguousarray(matrices.weights, np.float32) for kind, matrices in MATRICES.items()}
+FEWEST_CHANNELS = 16  # below, the transforms cost as much as they save
+STORED_BELOW = 512  # channels from which on U is made on the fly
+LINE = 64  # bytes of a line of cache: distances that are multiples of 4 KiB, lengthened by one, fall on different sets
+FEW = 4  # tiles in a task of the first and the last phase
+MANY = 256  # tiles that go through the phases together
+WEIGHTS, FUSED, INPUT, PRODUCT, OUTPUT = range(5)
+
+
+@jit
+def _block_of_tiles(p, first, last, own):
+    """Take a block of tiles through all three steps."""
+    values = (p.tile + 2) ** 2
+    m = own + values * p.v_step
+    spare = m + values * p.m_step
+    read_tiles(p, first, last, own, spare)
+    for channel in range(0, p.out_channels, CHANNELS):
+        begin, end = channel // PANEL, min(p.panels, (channel + CHANNELS) // PANEL)
+        for e in range(values):
+            for panel in range(begin, end):
+                u, to = p.u + (e * p.panels + panel) * p.channels * ROW, m + e * p.m_step + (panel - begin) * ROW
+                products(p, own + e * p.v_step, u, to, last - first)
+        write_tiles(p, first, last, m, channel, spare)
+
+
+@jit
+def _row_of_products(p, i, channel, own):
+    """Multiply V by U at row i of the values, for CHANNELS output channels, making U on the way."""
+    size, step = p.tile + 2, p.channels * ROW + LINE
+    for panel in range(channel // PANEL, min(p.panels, (channel + CHANNELS) // PANEL)):
+        panels(p, i, panel, own, step)
+        for j in range(size):
+            e = i * size + j
+            products(p, p.v + e * p.v_step, own + j * step, p.m + e * p.m_step + panel * ROW, p.last - p.first)
+
+
+@jit
+def _perform(stage, task, own, p):
+    size = p.tile + 2
+    if stage == FUSED:
+        first = p.first + task * p.block
+        _block_of_tiles(p, first, min(p.last, first + p.block), own)
+    elif stage == PRODUCT:
+        _row_of_products(p, task % size, task // size * CHANNELS, own)
+    elif stage == WEIGHTS:
+        i, panel = task % size, task // size
+        step = p.panels * p.channels * ROW
+        panels(p, i, panel, p.u + i * size * step + panel * p.channels * ROW, step)
+    else:
+        first = p.first + task * FEW
+        last, before = min(p.last, first + FEW), first - p.first
+        if stage == INPUT:
+            read_tiles(p, first, last, p.v + before * p.depth, own)
+        else:
+            for channel in range(0, p.out_channels, CHANNELS):
+                write_tiles(p, first, last, p.m + before * p.m_row + FLOATS * channel, channel, own)
+
+
+@jit(parallel=True)
+def _run(stage, tasks, p):
+    """Do all tasks of a stage. One parallel function for all of them, as each takes a second to compile."""
+    for task in prange(tasks):
+        _perform(stage, task, p.own + get_thread_id() * p.own_step, p)
+
+
+class Filters:
+    """The weights of one convolution as the kernels want them: what is computed is kept for the next call.
+
+    Parameters
+    ----------
+    weight : numpy.ndarray
+        (3, 3, C_in, C_out) float32.
+    kind : {"F4", "F2"}
+        Tiles of 4x4 outputs, or of 2x2: twice the multiplications, a third of the rounding error.
+    keep : bool
+        Whether to keep anything; not where the weights are about to change.
+    """
+
+    def __init__(self, weight: np.ndarray, kind: str = "F4", keep: bool = True) -> None:
+        self.weight, self.kind, self.keep = weight, kind, keep
+        self._taps: dict[bool, np.ndarray] = {}
+        self._transformed: dict[tuple[bool, str], np.ndarray] = {}
+
+    def channels(self, backward: bool) -> Pair:
+        """Return the channels read and written."""
+        c_in, c_out = self.weight.shape[2:]
+        return (c_out, c_in) if backward else (c_in, c_out)
+
+    def taps(self, backward: bool) -> np.ndarray:
+        """Return the weights as (3, 3, channels read, channels written), the latter rounded up to whole panels."""
+        if (found := self._taps.get(backward)) is None:
+            weight = self.weight[::-1, ::-1].transpose(0, 1, 3, 2) if backward else self.weight
+            more = -weight.shape[3] % PANEL
+            found = np.pad(weight, ((0, 0),) * 3 + ((0, more),)) if more else weight
+            found = np.ascontiguousarray(found, np.float32)
+            if self.keep and not self.stored:
+                self._taps[backward] = found
+        return found
+
+    @property
+    def stored(self) -> bool:
+        """Whether the transformed weights are small enough to be kept."""
+        return max(self.weight.shape[2:]) < STORED_BELOW
+
+    def transformed(self, backward: bool, kind: str) -> np.ndarray:
+        """Return U, (n * n, panels, channels read, PANEL)."""
+        if (found := self._transformed.get((backward, kind))) is None:
+            taps, size = self.taps(backward), MATRICES[kind].size
+            count = taps.shape[3] // PANEL
+            found = memory.empty((size * size, count, taps.shape[2], PANEL))
+            plan = _plan(kind, taps=_address(taps), u=_address(found), channels=taps.shape[2], panels=count)
+            _run(WEIGHTS, size * count, plan)
+            if self.keep:
+                self._transformed[backward, kind] = found
+        return found
+
+
+def _address(array: np.ndarray | None) -> int:
+    return 0 if array is None else array.__array_interface__["data"][0]
+
+
+def _plan(kind: str, **fields: int) -> Plan:
+    return Plan(**{**dict.fromkeys(Plan._fields, 0), "tile": MATRICES[kind].tile, "g": _address(G[kind]), **fields})
+
+
+def _up(count: int, multiple: int) -> int:
+    """Return `count` rounded up."""
+    return -(-count // multiple) * multiple
+
+
+def _multiplications(height: int, width: int, matrices: Matrices) -> int:
+    """Return the multiplications for a map of outputs, for one channel in and one out."""
+    return matrices.size**2 * -(-height // matrices.tile) * -(-width // matrices.tile)
+
+
+def _kind(out_hw: Pair, wanted: str) -> str:
+    """Return which tiles to use: small ones where large ones would mostly hang over the edges."""
+    return min(("F4", "F2") if wanted == "F4" else ("F2",), key=lambda kind: _multiplications(*out_hw, MATRICES[kind]))
+
+
+def suits(weight_shape: tuple[int, ...], stride: Pair, groups: int, out_hw: Pair, kind: str = "F4") -> bool:
+    """Return whether Winograd's method is the one for this convolution: it applies, and it saves multiplications.
+
+    `out_hw` is the size of the map that would be computed.
+    """
+    if tuple(weight_shape[:2]) != (3, 3) or tuple(stride) != (1, 1) or groups != 1 or kind == "none":
+        return False
+    if min(weight_shape[2:]) < FEWEST_CHANNELS or min(out_hw) < 1:
+        return False
+    return _multiplications(*out_hw, MATRICES[_kind(out_hw, kind)]) <= 0.75 * 9 * out_hw[0] * out_hw[1]
+
+
+def _convolve(filters: Filters, backward: bool, images: int, **fields: int) -> None:
+    """Do one convolution: lay out the scratch, and run the stages."""
+    kind = _kind((fields["out_height"], fields["out_width"]), filters.kind)
+    p = _plan(kind, **fields)
+    values = (p.tile + 2) ** 2
+    channels, out_channels = filters.channels(backward)
+    down, across = -(-p.out_height // p.tile), -(-p.out_width // p.tile)
+    tiles, count = images * down * across, -(-out_channels // PANEL)
+    depth = FLOATS * _up(channels, WIDTH)
+    spare = _up(values * depth + 5 * p.tile**2 * CHANNELS, LINE)
+    p = p._replace(channels=channels, out_channels=out_channels, down=down, across=across, panels=count, depth=depth)
+    threads = get_num_threads()
+    block = _block(tiles, channels, threads) if filters.stored else 0
+    if block:
+        u = filters.transformed(backward, kind)
+        m_row = FLOATS * min(CHANNELS, count * PANEL)
+        v_step, m_step = block * depth + LINE, block * m_row + LINE
+        own = _up(values * (v_step + m_step) + spare, 4096)
+        room = memory.scratch(threads * own // FLOATS)
+        p = p._replace(u=_address(u), block=block, last=tiles, v_step=v_step, m_step=m_step, m_row=m_row)
+        _run(FUSED, -(-tiles // block), p._replace(own=_address(room), own_step=own))
+        return
+    taps = filters.taps(backward)
+    many = min(MANY, _up(tiles, ROWS))
+    m_row = count * ROW
+    v_step, m_step = _up(many, ROWS) * depth + LINE, _up(many, ROWS) * m_row + LINE
+    own = _up(max((p.tile + 2) * (channels * ROW + LINE), spare), 4096)
+    shared = values * (v_step + m_step)
+    room = memory.scratch((_up(shared, 4096) + threads * own) // FLOATS)
+    start = _address(room)
+    p = p._replace(taps=_address(taps), v=start, v_step=v_step, m=start + values * v_step, m_step=m_step, m_row=m_row)
+    p = p._replace(own=start + _up(shared, 4096), own_step=own)
+    for first in range(0, tiles, many):
+        part = p._replace(first=first, last=min(tiles, first + many))
+        few = -(-(part.last - first) // FEW)
+        _run(INPUT, few, part)
+        _run(PRODUCT, (p.tile + 2) * -(-out_channels // CHANNELS), part)
+        _run(OUTPUT, few, part)
+
+
+def _block(tiles: int, channels: int, threads: int) -> int:
+    """Return how many tiles a block of the fused way has, or 0 where there are too few for it."""
+    most = 66 if channels > 64 else 48
+    if tiles < 24 * threads:
+        return 0
+    blocks = _up(-(-tiles // most), threads)
+    return min(_up(-(-tiles // blocks), ROWS), most)
+
+
+def _bias(bias: np.ndarray | None, count: int) -> np.ndarray:
+    """Return `count` numbers, rounded up to whole panels: the bias, and zeros."""
+    full = np.zeros(_up(count, CHANNELS), np.float32)
+    if bias is not None:
+        full[:count] = bias
+    return full
+
+
+@one_at_a_time
+def forward(
+    x: np.ndarray,
+    filters: Filters,
+    bias: np.ndarray | None,
+    padding: Padding,
+    pool: str | None = None,
+    relu: bool = False,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the convolution, its ReLU and pooling if wanted, and what backward needs to undo them.
+
+    See `nst.kernels.reference.conv2d_relu_forward`.
+    """
+    (top, bottom), (left, right) = padding
+    x = np.ascontiguousarray(x)
+    n, height, width, _ = x.shape
+    oh, ow, channels = height + top + bottom - 2, width + left + right - 2, filters.weight.shape[3]
+    y = memory.empty((n, oh // 2, ow // 2, channels) if pool else (n, oh, ow, channels))
+    bits = memory.empty(y.shape, np.uint8) if pool else None
+    bias = _bias(bias, channels)
+    if y.size:
+        _convolve(
+            filters, False, n, x=_address(x), y=_address(y), bits=_address(bits), bias=_address(bias),
+            reading=PLAIN, writing={None: STORED, "max": MAX_POOLED, "avg": AVG_POOLED}[pool], relu=int(relu),
+            height=height, width=width, out_height=oh, out_width=ow, top=top, left=left,
+        )  # fmt: skip
+    return y, bits if pool else y if relu else None
+
+
+@one_at_a_time
+def backward_input(
+    dy: np.ndarray,
+    filters: Filters,
+    input_shape: tuple[int, ...],
+    padding: Padding,
+    kept: np.ndarray | None = None,
+    pool: str | None = None,
+    into: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the gradient of the input from that of the result of `forward`, or add it to `into`.
+
+    `kept` is what `forward` gave; None where there was no ReLU. See `nst.kernels.reference.conv2d_relu_backward_input`.
+    """
+    (top, _), (left, _) = padding
+    dy, n = np.ascontiguousarray(dy), input_shape[0]
+    dx = memory.empty(input_shape) if into is None else into
+    kept = None if kept is None else np.ascontiguousarray(kept)
+    bias = _bias(None, input_shape[3])
+    if dx.size:
+        _convolve(
+            filters, True, n, x=_address(dy), kept=_address(kept), y=_address(dx), bias=_address(bias),
+            reading=UNPOOLED if pool else PLAIN if kept is None else MASKED, writing=STORED if into is None else ADDED,
+            quarter=int(pool == "avg"), height=dy.shape[1], width=dy.shape[2], out_height=input_shape[1],
+            out_width=input_shape[2], top=2 - top, left=2 - left,
+        )  # fmt: skip
+    return dx

@@ -1,0 +1,312 @@
+"""From pictures to tiles and back: the compiled steps of Winograd's convolution, each for a run of tiles.
+
+The tiles of a batch form one long list, so that many small pictures fill a block as one large picture does. Tile
+(i, j) of a picture makes the m x m outputs from (m i, m j) on, and reads the n x n pixels from (m i - top, m j - left)
+on. The arrays have no borders. A tile that lies inside the picture is transformed straight from it; one that hangs
+over an edge is first copied, with zeros for what lies outside, and so is each tile where the channels fill no whole
+vectors. Likewise on the way back. That copying is slow, and rare where it would count.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import carray, types
+from numba.extending import intrinsic
+
+from nst.kernels import winograd_transforms as transforms
+from nst.kernels.compiled import jit
+from nst.kernels.vectors import BYTES, FLOATS, PANEL, ROWS, WIDTH, multiply
+from nst.kernels.winograd_transforms import (
+    read2,
+    read2_masked,
+    read2_unpooled,
+    read4,
+    read4_masked,
+    read4_unpooled,
+    weights2,
+    weights4,
+    write2,
+    write2_added,
+    write2_avg,
+    write2_max,
+    write4,
+    write4_added,
+    write4_avg,
+    write4_max,
+)
+
+READING = (transforms.PLAIN, transforms.MASKED, transforms.UNPOOLED)
+WRITING = (transforms.STORED, transforms.ADDED, transforms.MAX_POOLED, transforms.AVG_POOLED)
+PLAIN, MASKED, UNPOOLED = range(3)
+STORED, ADDED, MAX_POOLED, AVG_POOLED = range(4)
+CHANNELS = 64  # output channels whose products are made before they are transformed: whole panels
+ROW = FLOATS * PANEL  # bytes of a row of a panel
+
+
+class Plan(NamedTuple):
+    """One convolution as the compiled steps see it: addresses and distances in bytes, all int64."""
+
+    x: int
+    """What is read: (N, height, width, channels) float32."""
+    kept: int
+    """What the mask or the unpooling needs, of the shape of `x`: float32, or bits in uint8."""
+    y: int
+    """What is written: (N, out_height, out_width, out_channels), or half as many rows and columns when pooled."""
+    bits: int
+    """Where pooling writes its bits, of the shape of `y`."""
+    bias: int
+    """One number for each output channel, rounded up to whole panels."""
+    taps: int
+    """The weights as (3, 3, channels, panels * PANEL)."""
+    u: int
+    """The transformed weights, (n * n, panels, channels, PANEL)."""
+    g: int
+    """The matrix G in float32."""
+    reading: int
+    writing: int
+    relu: int
+    quarter: int
+    """1 where a pooled gradient is shared by the four pixels, as the average wants it."""
+    tile: int
+    """m, the side of a tile of outputs; it reads n = m + 2 pixels a side."""
+    height: int
+    width: int
+    channels: int
+    out_height: int
+    out_width: int
+    out_channels: int
+    top: int
+    left: int
+    down: int
+    """Tiles in a column of them; `across`: in a row of them."""
+    across: int
+    panels: int
+    """Panels of output channels."""
+    first: int
+    """The first tile to do; `last`: the one behind the last."""
+    last: int
+    block: int
+    """Tiles in a block, a multiple of ROWS."""
+    depth: int
+    """Bytes of the channels of a pixel in scratch: those of `channels`, rounded up to whole vectors."""
+    v: int
+    """Scratch that all threads share: V, then M."""
+    v_step: int
+    """From one of the n * n values of all tiles to the next."""
+    m: int
+    m_step: int
+    m_row: int
+    """From one tile to the next in M."""
+    own: int
+    """Scratch of the threads, `own_step` for each."""
+    own_step: int
+
+
+@intrinsic
+def floats(typing_context, address):
+    """Return an address as a pointer to float32."""
+    return types.CPointer(types.float32)(types.int64), _pointer
+
+
+@intrinsic
+def octets(typing_context, address):
+    """Return an address as a pointer to bytes."""
+    return types.CPointer(types.uint8)(types.int64), _pointer
+
+
+def _pointer(context, b, signature, args):
+    return b.inttoptr(args[0], ir.PointerType())
+
+
+@jit
+def _place(p, t):
+    """Return picture, first output row and first output column of tile t."""
+    n, inside = divmod(t, p.down * p.across)
+    i, j = divmod(inside, p.across)
+    return n, i * p.tile, j * p.tile
+
+
+@jit
+def _copy_in(p, n, row, column, to):
+    """Copy the pixels of a tile from (row, column) on to scratch as they are to be transformed, zeros around them."""
+    size, c = p.tile + 2, p.channels
+    carray(floats(to), (size * size * p.depth // FLOATS,))[:] = 0
+    scale = np.float32(0.25 if p.quarter else 1)
+    for i in range(size):
+        for j in range(size):
+            at, across, bit = row + i, column + j, 0
+            if p.reading == UNPOOLED:
+                bit = 1 << (2 * (at & 1) + (across & 1))
+                at, across = at >> 1, across >> 1
+            if at < 0 or at >= p.height or across < 0 or across >= p.width:
+                continue
+            number = ((n * p.height + at) * p.width + across) * c
+            pixel = carray(floats(to + (i * size + j) * p.depth), (c,))
+            x = carray(floats(p.x + FLOATS * number), (c,))
+            if p.reading == PLAIN:
+                for k in range(c):
+                    pixel[k] = x[k]
+            elif p.reading == MASKED:
+                kept = carray(floats(p.kept + FLOATS * number), (c,))
+                for k in range(c):
+                    pixel[k] = x[k] if kept[k] > 0 else np.float32(0)
+            else:
+                bits = carray(octets(p.kept + number), (c,))
+                for k in range(c):
+                    pixel[k] = x[k] * scale if bits[k] & bit else np.float32(0)
+
+
+@jit
+def _read(tile, reading, x, kept, row, column, quarter, v, step, depth):
+    """Transform one tile, all its channels."""
+    scale = np.float32(0.25 if quarter else 1)
+    if tile == 4 and reading == PLAIN:
+        for k in range(0, depth, BYTES):
+            read4(x + k, 0, row, column, scale, v + k, step)
+    elif tile == 4 and reading == MASKED:
+        for k in range(0, depth, BYTES):
+            read4_masked(x + k, kept + k, row, column, scale, v + k, step)
+    elif tile == 4:
+        for k in range(0, depth, BYTES):
+            read4_unpooled(x + k, kept + k // FLOATS, row, column, scale, v + k, step)
+    elif reading == PLAIN:
+        for k in range(0, depth, BYTES):
+            read2(x + k, 0, row, column, scale, v + k, step)
+    elif reading == MASKED:
+        for k in range(0, depth, BYTES):
+            read2_masked(x + k, kept + k, row, column, scale, v + k, step)
+    else:
+        for k in range(0, depth, BYTES):
+            read2_unpooled(x + k, kept + k // FLOATS, row, column, scale, v + k, step)
+
+
+@jit
+def read_tiles(p, first, last, v, spare):
+    """Write V of the tiles from `first` to `last` to `v`, tile by tile; `spare` is scratch for one tile."""
+    pixel, size = FLOATS * p.channels, p.tile + 2
+    whole = p.channels % WIDTH == 0
+    for t in range(first, last):
+        n, i, j = _place(p, t)
+        row, column, cells = i - p.top, j - p.left, size
+        if p.reading == UNPOOLED:  # the transform reads a tile that begins with the last row of a cell
+            inside = whole and row & 1 and column & 1
+            row, column, cells = row >> 1, column >> 1, size // 2 + 1
+        else:
+            inside = whole
+        if inside and 0 <= row <= p.height - cells and 0 <= column <= p.width - cells:
+            at = ((n * p.height + row) * p.width + column) * pixel
+            kept = p.kept + (at // FLOATS if p.reading == UNPOOLED else at)
+            _read(p.tile, p.reading, p.x + at, kept, p.width * pixel, pixel, p.quarter, v, p.v_step, p.depth)
+        else:
+            _copy_in(p, n, i - p.top, j - p.left, spare)
+            _read(p.tile, PLAIN, spare, spare, size * p.depth, p.depth, 0, v, p.v_step, p.depth)
+        v += p.depth
+
+
+@jit
+def _write(tile, writing, m, step, y, row, column, bias, least, bits, end):
+    """Transform one tile back, `end` bytes of channels."""
+    if tile == 4 and writing == STORED:
+        for k in range(0, end, BYTES):
+            write4(m + k, step, y + k, row, column, bias + k, least, 0)
+    elif tile == 4 and writing == ADDED:
+        for k in range(0, end, BYTES):
+            write4_added(m + k, step, y + k, row, column, bias, least, 0)
+    elif tile == 4 and writing == MAX_POOLED:
+        for k in range(0, end, BYTES):
+            write4_max(m + k, step, y + k, row, column, bias + k, least, bits + k // FLOATS)
+    elif tile == 4:
+        for k in range(0, end, BYTES):
+            write4_avg(m + k, step, y + k, row, column, bias + k, least, bits + k // FLOATS)
+    elif writing == STORED:
+        for k in range(0, end, BYTES):
+            write2(m + k, step, y + k, row, column, bias + k, least, 0)
+    elif writing == ADDED:
+        for k in range(0, end, BYTES):
+            write2_added(m + k, step, y + k, row, column, bias, least, 0)
+    elif writing == MAX_POOLED:
+        for k in range(0, end, BYTES):
+            write2_max(m + k, step, y + k, row, column, bias + k, least, bits + k // FLOATS)
+    else:
+        for k in range(0, end, BYTES):
+            write2_avg(m + k, step, y + k, row, column, bias + k, least, bits + k // FLOATS)
+
+
+@jit
+def _copy_out(p, number, rows, columns, channel, count, side, line, tile, bits):
+    """Copy the part of a tile of results that lies inside: `rows` by `columns` pixels, `count` channels from `channel`.
+
+    `number` says where the tile begins in `y`, counted in pixels, `line` how many of them a row has. The results lie at
+    `tile`, `side` by `side` pixels of CHANNELS numbers, their bits at `bits`.
+    """
+    for i in range(rows):
+        for j in range(columns):
+            to = (number + i * line + j) * p.out_channels + channel
+            at = (i * side + j) * CHANNELS
+            y = carray(floats(p.y + FLOATS * to), (count,))
+            result = carray(floats(tile + FLOATS * at), (count,))
+            if p.writing == ADDED:
+                for k in range(count):
+                    y[k] += result[k]
+            else:
+                for k in range(count):
+                    y[k] = result[k]
+            if p.writing >= MAX_POOLED:
+                y_bits, result_bits = carray(octets(p.bits + to), (count,)), carray(octets(bits + at), (count,))
+                for k in range(count):
+                    y_bits[k] = result_bits[k]
+
+
+@jit
+def write_tiles(p, first, last, m, channel, spare):
+    """Write the results of the tiles from `first` to `last` whose M, of CHANNELS channels from `channel` on, is at `m`.
+
+    `spare` is scratch for one tile of results and its bits.
+    """
+    pixel, count = FLOATS * p.out_channels, min(CHANNELS, p.out_channels - channel)
+    least = np.float32(0 if p.relu else -np.inf)
+    side, height, width = p.tile, p.out_height, p.out_width
+    if p.writing >= MAX_POOLED:
+        side, height, width = side // 2, height // 2, width // 2
+    bias, bits = p.bias + FLOATS * channel, spare + FLOATS * CHANNELS * side * side
+    instead = STORED if p.writing == ADDED else p.writing
+    for t in range(first, last):
+        n, i, j = _place(p, t)
+        if p.writing >= MAX_POOLED:
+            i, j = i // 2, j // 2
+        number = (n * height + i) * width + j
+        if i + side <= height and j + side <= width and count % WIDTH == 0:
+            at = number * p.out_channels + channel
+            _write(
+                p.tile, p.writing, m, p.m_step, p.y + FLOATS * at, width * pixel, pixel, bias, least, p.bits + at,
+                FLOATS * count,
+            )  # fmt: skip
+        else:
+            row, column, end = FLOATS * CHANNELS * side, FLOATS * CHANNELS, (count + WIDTH - 1) // WIDTH * BYTES
+            _write(p.tile, instead, m, p.m_step, spare, row, column, bias, least, bits, end)
+            rows, columns = max(0, min(side, height - i)), max(0, min(side, width - j))
+            _copy_out(p, number, rows, columns, channel, count, side, width, spare, bits)
+        m += p.m_row
+
+
+@jit
+def panels(p, i, panel, u, step):
+    """Write the values in row i of the transformed weights, one panel of each, to `u` and on in steps."""
+    taps, row = p.taps + panel * ROW, p.panels * ROW
+    for c in range(p.channels):
+        for k in range(0, ROW, BYTES):
+            at, to = taps + c * row + k, u + c * ROW + k
+            if p.tile == 4:
+                weights4(p.g + 3 * FLOATS * i, at, p.channels * row, to, step)
+            else:
+                weights2(p.g + 3 * FLOATS * i, at, p.channels * row, to, step)
+
+
+@jit
+def products(p, v, u, m, tiles):
+    """M = V U for one of the n * n values and one panel, rounded up to whole blocks of rows."""
+    for t in range(0, tiles, ROWS):
+        multiply(v + t * p.depth, p.depth, FLOATS, u, ROW, m + t * p.m_row, p.m_row, p.channels)
