@@ -6,9 +6,12 @@ direct one, and all to plain loops where the processor's vectors are unknown.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
-from nst.kernels import cpu_plain, reference
+from nst.kernels import cpu_plain, cpu_winograd, reference
 from nst.kernels.cpu_elementwise import (
     adam_step,
     combine,
@@ -63,8 +66,20 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True)
 class Filters(reference.Filters):
     """A convolution with everything that the kernels compute once of its weights, made when it is first needed."""
+
+    tiles: str = "F4"
+
+    @cached_property
+    def winograd(self) -> cpu_winograd.Filters:
+        """The weights for Winograd's algorithm."""
+        return cpu_winograd.Filters(self.weight, self.tiles)
+
+    def suits_winograd(self, out_hw: Pair) -> bool:
+        """Return whether a map of this size is computed by Winograd's algorithm."""
+        return cpu_winograd.suits(self.weight.shape, self.stride, self.groups, out_hw, self.tiles)
 
 
 @one_at_a_time
@@ -76,7 +91,7 @@ def prepare(
     winograd: str = "F4",
 ) -> Filters:
     """Return what the fused functions want of a convolution; see `nst.kernels.reference.prepare`."""
-    return Filters(weight, stride, padding, groups)
+    return Filters(weight, stride, padding, groups, winograd)
 
 
 @one_at_a_time
@@ -115,6 +130,8 @@ def conv2d_relu_forward(
     relu: bool = True,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Convolution, ReLU and 2x2 pooling as one; see `nst.kernels.reference.conv2d_relu_forward`."""
+    if filters.suits_winograd(filters.output_shape(x.shape)[1:3]):
+        return cpu_winograd.forward(x, filters.winograd, bias, filters.padding, pool, relu)
     how = filters.stride, filters.padding, filters.groups
     return reference.rectify(cpu_plain.conv2d_forward(x, filters.weight, bias, *how), pool, relu)
 
@@ -130,6 +147,10 @@ def conv2d_relu_backward_input(
     into: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the gradient of its input; see `nst.kernels.reference.conv2d_relu_backward_input`."""
+    if filters.suits_winograd(input_shape[1:3]):
+        return cpu_winograd.backward_input(
+            dy, filters.winograd, input_shape, filters.padding, kept, pool, into
+        )
     dy = reference.unrectify(dy, kept, filters.output_shape(input_shape), pool, relu)
     how = filters.stride, filters.padding, filters.groups
     dx = cpu_plain.conv2d_backward_input(dy, filters.weight, input_shape, *how)

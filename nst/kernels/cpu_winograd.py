@@ -10,8 +10,8 @@ Two ways to go about it:
   by, from the nine taps, so that U never exists as a whole; each is made once for hundreds of tiles.
 
 The gradient of the input is the same convolution of the gradient of the output, the kernel turned by 180 degrees and
-its channel axes exchanged. The mask of a ReLU or the unpooling is done as tiles of the gradient are read; bias, ReLU and
-pooling as tiles of the result are written.
+its channel axes exchanged. The mask of a ReLU or the unpooling is done as tiles of the gradient are read; bias, ReLU
+and pooling as tiles of the result are written.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numba import get_num_threads, get_thread_id, prange
 from nst.kernels import memory
 from nst.kernels.compiled import jit
 from nst.kernels.threads import one_at_a_time
-from nst.kernels.vectors import BYTES, FLOATS, PANEL, ROWS, WIDTH
+from nst.kernels.vectors import FLOATS, PANEL, ROWS, SIMD, WIDTH
 from nst.kernels.winograd_points import F2, F4, Matrices
 from nst.kernels.winograd_tiles import (
     ADDED,
@@ -65,7 +65,10 @@ def _block_of_tiles(p, first, last, own):
         begin, end = channel // PANEL, min(p.panels, (channel + CHANNELS) // PANEL)
         for e in range(values):
             for panel in range(begin, end):
-                u, to = p.u + (e * p.panels + panel) * p.channels * ROW, m + e * p.m_step + (panel - begin) * ROW
+                u, to = (
+                    p.u + (e * p.panels + panel) * p.channels * ROW,
+                    m + e * p.m_step + (panel - begin) * ROW,
+                )
                 products(p, own + e * p.v_step, u, to, last - first)
         write_tiles(p, first, last, m, channel, spare)
 
@@ -78,7 +81,9 @@ def _row_of_products(p, i, channel, own):
         panels(p, i, panel, own, step)
         for j in range(size):
             e = i * size + j
-            products(p, p.v + e * p.v_step, own + j * step, p.m + e * p.m_step + panel * ROW, p.last - p.first)
+            products(
+                p, p.v + e * p.v_step, own + j * step, p.m + e * p.m_step + panel * ROW, p.last - p.first
+            )
 
 
 @jit
@@ -119,12 +124,10 @@ class Filters:
         (3, 3, C_in, C_out) float32.
     kind : {"F4", "F2"}
         Tiles of 4x4 outputs, or of 2x2: twice the multiplications, a third of the rounding error.
-    keep : bool
-        Whether to keep anything; not where the weights are about to change.
     """
 
-    def __init__(self, weight: np.ndarray, kind: str = "F4", keep: bool = True) -> None:
-        self.weight, self.kind, self.keep = weight, kind, keep
+    def __init__(self, weight: np.ndarray, kind: str = "F4") -> None:
+        self.weight, self.kind = weight, kind
         self._taps: dict[bool, np.ndarray] = {}
         self._transformed: dict[tuple[bool, str], np.ndarray] = {}
 
@@ -140,7 +143,7 @@ class Filters:
             more = -weight.shape[3] % PANEL
             found = np.pad(weight, ((0, 0),) * 3 + ((0, more),)) if more else weight
             found = np.ascontiguousarray(found, np.float32)
-            if self.keep and not self.stored:
+            if not self.stored:
                 self._taps[backward] = found
         return found
 
@@ -157,8 +160,7 @@ class Filters:
             found = memory.empty((size * size, count, taps.shape[2], PANEL))
             plan = _plan(kind, taps=_address(taps), u=_address(found), channels=taps.shape[2], panels=count)
             _run(WEIGHTS, size * count, plan)
-            if self.keep:
-                self._transformed[backward, kind] = found
+            self._transformed[backward, kind] = found
         return found
 
 
@@ -167,7 +169,9 @@ def _address(array: np.ndarray | None) -> int:
 
 
 def _plan(kind: str, **fields: int) -> Plan:
-    return Plan(**{**dict.fromkeys(Plan._fields, 0), "tile": MATRICES[kind].tile, "g": _address(G[kind]), **fields})
+    return Plan(
+        **{**dict.fromkeys(Plan._fields, 0), "tile": MATRICES[kind].tile, "g": _address(G[kind]), **fields}
+    )
 
 
 def _up(count: int, multiple: int) -> int:
@@ -182,7 +186,10 @@ def _multiplications(height: int, width: int, matrices: Matrices) -> int:
 
 def _kind(out_hw: Pair, wanted: str) -> str:
     """Return which tiles to use: small ones where large ones would mostly hang over the edges."""
-    return min(("F4", "F2") if wanted == "F4" else ("F2",), key=lambda kind: _multiplications(*out_hw, MATRICES[kind]))
+    return min(
+        ("F4", "F2") if wanted == "F4" else ("F2",),
+        key=lambda kind: _multiplications(*out_hw, MATRICES[kind]),
+    )
 
 
 def suits(weight_shape: tuple[int, ...], stride: Pair, groups: int, out_hw: Pair, kind: str = "F4") -> bool:
@@ -190,7 +197,9 @@ def suits(weight_shape: tuple[int, ...], stride: Pair, groups: int, out_hw: Pair
 
     `out_hw` is the size of the map that would be computed.
     """
-    if tuple(weight_shape[:2]) != (3, 3) or tuple(stride) != (1, 1) or groups != 1 or kind == "none":
+    if tuple(weight_shape[:2]) != (3, 3) or tuple(stride) != (1, 1) or groups != 1:
+        return False
+    if SIMD == "plain" or kind not in MATRICES:
         return False
     if min(weight_shape[2:]) < FEWEST_CHANNELS or min(out_hw) < 1:
         return False
@@ -207,7 +216,9 @@ def _convolve(filters: Filters, backward: bool, images: int, **fields: int) -> N
     tiles, count = images * down * across, -(-out_channels // PANEL)
     depth = FLOATS * _up(channels, WIDTH)
     spare = _up(values * depth + 5 * p.tile**2 * CHANNELS, LINE)
-    p = p._replace(channels=channels, out_channels=out_channels, down=down, across=across, panels=count, depth=depth)
+    p = p._replace(
+        channels=channels, out_channels=out_channels, down=down, across=across, panels=count, depth=depth
+    )
     threads = get_num_threads()
     block = _block(tiles, channels, threads) if filters.stored else 0
     if block:
@@ -227,7 +238,9 @@ def _convolve(filters: Filters, backward: bool, images: int, **fields: int) -> N
     shared = values * (v_step + m_step)
     room = memory.scratch((_up(shared, 4096) + threads * own) // FLOATS)
     start = _address(room)
-    p = p._replace(taps=_address(taps), v=start, v_step=v_step, m=start + values * v_step, m_step=m_step, m_row=m_row)
+    p = p._replace(
+        taps=_address(taps), v=start, v_step=v_step, m=start + values * v_step, m_step=m_step, m_row=m_row
+    )
     p = p._replace(own=start + _up(shared, 4096), own_step=own)
     for first in range(0, tiles, many):
         part = p._replace(first=first, last=min(tiles, first + many))
@@ -299,6 +312,9 @@ def backward_input(
     """
     (top, _), (left, _) = padding
     dy, n = np.ascontiguousarray(dy), input_shape[0]
+    if into is not None and not into.flags.c_contiguous:
+        into += backward_input(dy, filters, input_shape, padding, kept, pool)
+        return into
     dx = memory.empty(input_shape) if into is None else into
     kept = None if kept is None else np.ascontiguousarray(kept)
     bias = _bias(None, input_shape[3])

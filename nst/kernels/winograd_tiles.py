@@ -16,7 +16,6 @@ from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
 
-from nst.kernels import winograd_transforms as transforms
 from nst.kernels.compiled import jit
 from nst.kernels.vectors import BYTES, FLOATS, PANEL, ROWS, WIDTH, multiply
 from nst.kernels.winograd_transforms import (
@@ -38,8 +37,6 @@ from nst.kernels.winograd_transforms import (
     write4_max,
 )
 
-READING = (transforms.PLAIN, transforms.MASKED, transforms.UNPOOLED)
-WRITING = (transforms.STORED, transforms.ADDED, transforms.MAX_POOLED, transforms.AVG_POOLED)
 PLAIN, MASKED, UNPOOLED = range(3)
 STORED, ADDED, MAX_POOLED, AVG_POOLED = range(4)
 CHANNELS = 64  # output channels whose products are made before they are transformed: whole panels
@@ -106,13 +103,13 @@ class Plan(NamedTuple):
 
 
 @intrinsic
-def floats(typing_context, address):
+def floats(typing_context: object, address: object) -> tuple:
     """Return an address as a pointer to float32."""
     return types.CPointer(types.float32)(types.int64), _pointer
 
 
 @intrinsic
-def octets(typing_context, address):
+def octets(typing_context: object, address: object) -> tuple:
     """Return an address as a pointer to bytes."""
     return types.CPointer(types.uint8)(types.int64), _pointer
 
@@ -184,7 +181,7 @@ def _read(tile, reading, x, kept, row, column, quarter, v, step, depth):
 
 
 @jit
-def read_tiles(p, first, last, v, spare):
+def read_tiles(p: Plan, first: int, last: int, v: int, spare: int) -> None:
     """Write V of the tiles from `first` to `last` to `v`, tile by tile; `spare` is scratch for one tile."""
     pixel, size = FLOATS * p.channels, p.tile + 2
     whole = p.channels % WIDTH == 0
@@ -255,13 +252,16 @@ def _copy_out(p, number, rows, columns, channel, count, side, line, tile, bits):
                 for k in range(count):
                     y[k] = result[k]
             if p.writing >= MAX_POOLED:
-                y_bits, result_bits = carray(octets(p.bits + to), (count,)), carray(octets(bits + at), (count,))
+                y_bits, result_bits = (
+                    carray(octets(p.bits + to), (count,)),
+                    carray(octets(bits + at), (count,)),
+                )
                 for k in range(count):
                     y_bits[k] = result_bits[k]
 
 
 @jit
-def write_tiles(p, first, last, m, channel, spare):
+def write_tiles(p: Plan, first: int, last: int, m: int, channel: int, spare: int) -> None:
     """Write the results of the tiles from `first` to `last` whose M, of CHANNELS channels from `channel` on, is at `m`.
 
     `spare` is scratch for one tile of results and its bits.
@@ -285,7 +285,11 @@ def write_tiles(p, first, last, m, channel, spare):
                 FLOATS * count,
             )  # fmt: skip
         else:
-            row, column, end = FLOATS * CHANNELS * side, FLOATS * CHANNELS, (count + WIDTH - 1) // WIDTH * BYTES
+            row, column, end = (
+                FLOATS * CHANNELS * side,
+                FLOATS * CHANNELS,
+                (count + WIDTH - 1) // WIDTH * BYTES,
+            )
             _write(p.tile, instead, m, p.m_step, spare, row, column, bias, least, bits, end)
             rows, columns = max(0, min(side, height - i)), max(0, min(side, width - j))
             _copy_out(p, number, rows, columns, channel, count, side, width, spare, bits)
@@ -293,7 +297,7 @@ def write_tiles(p, first, last, m, channel, spare):
 
 
 @jit
-def panels(p, i, panel, u, step):
+def panels(p: Plan, i: int, panel: int, u: int, step: int) -> None:
     """Write the values in row i of the transformed weights, one panel of each, to `u` and on in steps."""
     taps, row = p.taps + panel * ROW, p.panels * ROW
     for c in range(p.channels):
@@ -306,7 +310,7 @@ def panels(p, i, panel, u, step):
 
 
 @jit
-def products(p, v, u, m, tiles):
+def products(p: Plan, v: int, u: int, m: int, tiles: int) -> None:
     """M = V U for one of the n * n values and one panel, rounded up to whole blocks of rows."""
     for t in range(0, tiles, ROWS):
         multiply(v + t * p.depth, p.depth, FLOATS, u, ROW, m + t * p.m_row, p.m_row, p.channels)

@@ -19,10 +19,8 @@ from numba import types
 from numba.extending import intrinsic
 
 from nst.kernels.vectors import (
-    BYTES,
     F32,
     FLOATS,
-    VECTOR,
     WIDTH,
     at,
     constant,
@@ -44,7 +42,9 @@ STORED, ADDED, MAX_POOLED, AVG_POOLED = "stored", "added", "max", "avg"
 
 def combine(b: ir.IRBuilder, factors: np.ndarray, vectors: Vectors) -> ir.Value:
     """Emit the sum of factor times vector."""
-    terms = sorted(((f, v) for f, v in zip(factors, vectors, strict=True) if f), key=lambda term: abs(term[0]) != 1)
+    terms = sorted(
+        ((f, v) for f, v in zip(factors, vectors, strict=True) if f), key=lambda term: abs(term[0]) != 1
+    )
     total = None
     for factor, vector in terms:
         if total is None:
