@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nst import kernels
 from nst.layers.base import Layer
-
-_ORDERS = {"RGB": slice(None), "BGR": slice(None, None, -1)}
 
 
 class Preprocess(Layer):
@@ -42,7 +41,7 @@ class Preprocess(Layer):
     def __init__(
         self, mean: Sequence[float], scale: float | Sequence[float] = 1.0, channel_order: str = "RGB"
     ) -> None:
-        if channel_order not in _ORDERS:
+        if channel_order not in ("RGB", "BGR"):
             raise ValueError(f"channel order {channel_order!r} is neither RGB nor BGR")
         # Kept in float64 and rounded at use, so that they do not depend on what the layer was cast to before.
         self.mean = np.array(mean, np.float64)
@@ -50,15 +49,14 @@ class Preprocess(Layer):
         if self.mean.shape != (3,):
             raise ValueError(f"the mean has three channels, not the shape {self.mean.shape}")
         self.channel_order = channel_order
+        self.reverse = channel_order == "BGR"
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, None]:
         """Return y (N, H, W, 3), and nothing. `x` must be of a floating dtype: integers would wrap around."""
         if x.shape[-1] != 3 or not np.issubdtype(x.dtype, np.inexact):
             raise ValueError(f"expected floating-point RGB (N, H, W, 3), not {x.dtype} {x.shape}")
-        centred = x[..., _ORDERS[self.channel_order]] - self.mean.astype(x.dtype)
-        return centred * self.scale.astype(x.dtype), None
+        return kernels.select(x.dtype).preprocess_forward(x, self.mean, self.scale, self.reverse), None
 
     def backward(self, dy: np.ndarray, saved: None) -> np.ndarray:
         """Return dx (N, H, W, 3), of RGB."""
-        order = _ORDERS[self.channel_order]
-        return dy[..., order] * self.scale.astype(dy.dtype)[order]
+        return kernels.select(dy.dtype).preprocess_backward(dy, self.scale, self.reverse)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from nst import kernels
 from nst.errors import NstError
 
 
-def content_loss(features: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
+def content_loss(features: np.ndarray, target: np.ndarray, weight: float = 1.0) -> tuple[float, np.ndarray]:
     r"""Return how far features are from those of the content picture, and the gradient.
 
     With F the features of the picture and P those of the content picture, n values each::
@@ -25,6 +26,8 @@ def content_loss(features: np.ndarray, target: np.ndarray) -> tuple[float, np.nd
     ----------
     features, target : ndarray
         F and P, of one shape.
+    weight : float
+        Multiplies both results.
 
     Returns
     -------
@@ -42,8 +45,6 @@ def content_loss(features: np.ndarray, target: np.ndarray) -> tuple[float, np.nd
         raise NstError(
             f"content features of shape {features.shape} do not fit a target of shape {target.shape}"
         )
-    n = max(1, features.size)
-    difference = features - target.astype(features.dtype, copy=False)
-    value = np.square(difference).sum(dtype=np.float64) / n
-    difference *= 2 / n
-    return float(value), difference
+    squared_error = kernels.select(features.dtype).squared_error  # sum (F - P)^2 and 2 (F - P), weighted
+    target = target.astype(features.dtype, copy=False)
+    return squared_error(features, target, weight / max(1, features.size))

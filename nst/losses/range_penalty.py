@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from nst import kernels
 
-def range_penalty(x: np.ndarray, low: float = 0.0, high: float = 255.0) -> tuple[float, np.ndarray]:
+
+def range_penalty(
+    x: np.ndarray,
+    low: float = 0.0,
+    high: float = 255.0,
+    weight: float = 1.0,
+    into: np.ndarray | None = None,
+) -> tuple[float, np.ndarray]:
     r"""Return the mean squared overshoot of pixels beyond [low, high], and the gradient.
 
     With n pixel values and o_i the part of x_i that clipping would cut off::
@@ -27,6 +35,10 @@ def range_penalty(x: np.ndarray, low: float = 0.0, high: float = 255.0) -> tuple
         Pixels, of any shape.
     low, high : float
         The range, in the pixels' own units.
+    weight : float
+        Multiplies both results.
+    into : ndarray, optional
+        A gradient to which this one is added, in place; it is returned then.
 
     Returns
     -------
@@ -35,8 +47,5 @@ def range_penalty(x: np.ndarray, low: float = 0.0, high: float = 255.0) -> tuple
     gradient : ndarray
         In the shape and dtype of `x`.
     """
-    n = max(1, x.size)
-    overshoot = x - np.clip(x, float(low), float(high))
-    value = np.square(overshoot).sum(dtype=np.float64) / n
-    overshoot *= 2 / n
-    return float(value), overshoot
+    squared_overshoot = kernels.select(x.dtype).squared_overshoot  # sum o^2 and 2 o, weighted
+    return squared_overshoot(x, float(low), float(high), weight / max(1, x.size), into)

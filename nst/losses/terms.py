@@ -2,7 +2,7 @@
 
 `tap` names the layer whose output a term takes, None meaning the pixels themselves; `label` names the term in
 progress lines and reports. Called with the tap's features, which it does not change, a term returns its
-weighted value and its weighted gradient in their dtype.
+weighted value and its weighted gradient in their dtype. Those of the pixels can add it to one that is there, `into`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Content:
         return f"content {self.tap}"
 
     def __call__(self, features: np.ndarray) -> tuple[float, np.ndarray]:
-        return _weighted(self.weight, content_loss(features, self.target))
+        return content_loss(features, self.target, self.weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +60,8 @@ class TotalVariation:
     tap: None = None
     label: str = "tv"
 
-    def __call__(self, features: np.ndarray) -> tuple[float, np.ndarray]:
-        return _weighted(self.weight, total_variation(features))
+    def __call__(self, features: np.ndarray, into: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+        return total_variation(features, self.weight, into)
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,5 @@ class Range:
     tap: None = None
     label: str = "range"
 
-    def __call__(self, features: np.ndarray) -> tuple[float, np.ndarray]:
-        return _weighted(self.weight, range_penalty(features, self.low, self.high))
-
-
-def _weighted(weight: float, loss: tuple[float, np.ndarray]) -> tuple[float, np.ndarray]:
-    value, gradient = loss
-    gradient *= weight  # the loss made it for this call alone
-    return weight * value, gradient
+    def __call__(self, features: np.ndarray, into: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+        return range_penalty(features, self.low, self.high, self.weight, into)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-# The first and the second pixel of every vertical pair, then of every horizontal one.
-PAIRS = ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:, :, :-1], np.s_[:, :, 1:]))
+from nst import kernels
 
 
-def total_variation(x: np.ndarray) -> tuple[float, np.ndarray]:
+def total_variation(
+    x: np.ndarray, weight: float = 1.0, into: np.ndarray | None = None
+) -> tuple[float, np.ndarray]:
     r"""Return the sum of squared differences of neighbouring pixels, and the gradient.
 
     For pixels x_hwc, over every pair of neighbours, vertical and horizontal::
@@ -27,6 +28,10 @@ def total_variation(x: np.ndarray) -> tuple[float, np.ndarray]:
     ----------
     x : ndarray, shape (N, H, W, C)
         The pictures.
+    weight : float
+        Multiplies both results.
+    into : ndarray, optional
+        A gradient to which this one is added, in place; it is returned then.
 
     Returns
     -------
@@ -35,12 +40,4 @@ def total_variation(x: np.ndarray) -> tuple[float, np.ndarray]:
     gradient : ndarray
         In the shape and dtype of `x`.
     """
-    value = 0.0
-    gradient = np.zeros_like(x)
-    for first, second in PAIRS:
-        d = x[second] - x[first]
-        value += np.square(d).sum(dtype=np.float64)
-        d *= 2
-        gradient[second] += d
-        gradient[first] -= d
-    return float(value), gradient
+    return kernels.select(x.dtype).total_variation(x, weight, into)
