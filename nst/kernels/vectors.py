@@ -155,3 +155,78 @@ def multiplier(rows: int, columns: int, accumulate: bool) -> Callable:
 multiply = multiplier(ROWS, COLUMNS, accumulate=False)
 multiply_add = multiplier(ROWS, COLUMNS, accumulate=True)
 multiply_add4 = multiplier(4, COLUMNS, accumulate=True)  # for sums whose rows come in multiples of four
+
+
+def correlator(rows: int, columns: int) -> Callable:
+    """Return the intrinsic ``correlate(a, a_row, a_k, a_line, lines, depth, b, start, start_row, floor, c, c_row)``.
+
+    ::
+
+        C[r, :] = max(floor, S[r, :] + sum over l < lines, k < depth of A[l, r, k] * B[l * depth + k, :])
+
+    with A[l, r, k] at ``a + l a_line + r a_row + k a_k``, the rows of B one after the other from `b`, S[r, :] at ``start
+    + r start_row`` and C[r, :] at ``c + r c_row``. It is `multiply` with all that a convolution wants of it: rows of
+    windows that lie apart, a bias to start from (`start_row` 0) or a sum to go on with (S = C), and a ReLU to end with
+    (`floor` 0; minus infinity for none). A NaN is never lost. `lines` and `depth` are at least 1.
+    """
+
+    @intrinsic
+    def correlate(typing_context, a, a_row, a_k, a_line, lines, depth, b, start, start_row, floor, c, c_row):
+        return types.void(*[types.int64] * 9, types.float32, types.int64, types.int64), emit
+
+    def emit(context, b, signature, args):
+        a, a_row, a_k, a_line, lines, depth, panel, start, start_row, floor, c, c_row = args
+        add, cells = fma(b), [(r, v) for r in range(rows) for v in range(columns)]
+        first = [load(b, at(b, start, (start_row, r), (number(BYTES), v))) for r, v in cells]
+        row_of = [at(b, number(0), (a_row, r)) for r in range(rows)]
+        before, line, loop = b.block, b.append_basic_block("line"), b.append_basic_block("k")
+        following, after = b.append_basic_block("next"), b.append_basic_block("done")
+        kinds = (I64, I64, I64, *[VECTOR] * len(cells))
+        b.branch(line)
+        b.position_at_end(line)
+        outer = [b.phi(kind) for kind in kinds]
+        b.branch(loop)
+        b.position_at_end(loop)
+        k, a_here, b_here, *sums = inner = [b.phi(kind) for kind in kinds]
+        vectors = [load(b, at(b, b_here, (number(BYTES), v))) for v in range(columns)]
+        new = []
+        for r in range(rows):
+            scalar = spread(b, load(b, b.add(a_here, row_of[r]), F32))
+            new += [add(scalar, vectors[v], sums[r * columns + v]) for v in range(columns)]
+        step = b.add(k, number(1)), b.add(a_here, a_k), b.add(b_here, number(BYTES * columns))
+        b.cbranch(b.icmp_signed("<", step[0], depth), loop, following)
+        b.position_at_end(following)
+        ahead = b.add(outer[0], number(1)), b.add(outer[1], a_line), step[2]
+        b.cbranch(b.icmp_signed("<", ahead[0], lines), line, after)
+        arriving = [(outer, (number(0), a, panel, *first), before), (outer, (*ahead, *new), following)]
+        arriving += [(inner, (number(0), *outer[1:]), line), (inner, (*step, *new), loop)]
+        for phis, values, block in arriving:
+            for phi, value in zip(phis, values, strict=True):
+                phi.add_incoming(value, block)
+        b.position_at_end(after)
+        least = spread(b, floor)
+        for (r, v), value in zip(cells, new, strict=True):
+            value = b.select(b.fcmp_ordered("<", value, least), least, value)
+            store(b, value, at(b, c, (c_row, r), (number(BYTES), v)))
+        return context.get_dummy_value()
+
+    return correlate
+
+
+NARROW_ROWS = 8
+NARROW = PANEL // 2
+correlate = correlator(ROWS, COLUMNS)
+correlate_narrow = correlator(NARROW_ROWS, COLUMNS // 2)  # where whole panels would be half empty
+
+
+@intrinsic
+def take(typing_context, counter):
+    """Return the int64 at an address, and leave one more there: no two threads ever get the same number.
+
+    Threads that take the next task when they are done with one all finish together, however fast each of them is.
+    """
+    return types.int64(types.int64), _emit_take
+
+
+def _emit_take(context, b, signature, args):
+    return b.atomic_rmw("add", b.inttoptr(args[0], I64.as_pointer()), number(1), "monotonic")
