@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nst.kernels import cpu_plain, cpu_winograd, reference
+from nst.kernels import cpu_columns, cpu_direct, cpu_plain, cpu_winograd, memory, reference
 from nst.kernels.cpu_elementwise import (
     adam_step,
     combine,
@@ -33,8 +33,10 @@ from nst.kernels.cpu_norms import (
 from nst.kernels.cpu_plain import conv2d_backward_weights
 from nst.kernels.cpu_pooling import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 from nst.kernels.cpu_products import gram_sum, matrix_product
+from nst.kernels.cpu_windows import source
 from nst.kernels.reference import NO_PADDING, Pair, Sides
 from nst.kernels.threads import one_at_a_time
+from nst.kernels.vectors import SIMD
 
 __all__ = [
     "adam_step",
@@ -65,6 +67,8 @@ __all__ = [
     "total_variation",
 ]
 
+FEW = 24  # input channels; a panel of fewer outputs would be mostly empty
+
 
 @dataclass(frozen=True)
 class Filters(reference.Filters):
@@ -80,6 +84,21 @@ class Filters(reference.Filters):
     def suits_winograd(self, out_hw: Pair) -> bool:
         """Return whether a map of this size is computed by Winograd's algorithm."""
         return cpu_winograd.suits(self.weight.shape, self.stride, self.groups, out_hw, self.tiles)
+
+    @cached_property
+    def panels(self) -> cpu_direct.Panels:
+        """The weights for the direct convolution."""
+        return cpu_direct.panels(self.weight, self.groups)
+
+    @cached_property
+    def turned(self) -> cpu_direct.Panels:
+        """The weights for the gradient of the input, where it is a convolution as well."""
+        return cpu_direct.panels(cpu_direct.turned(self.weight, self.groups), self.groups)
+
+    @cached_property
+    def columns(self) -> cpu_columns.Columns:
+        """The weights for the gradient of the input in all other cases."""
+        return cpu_columns.columns(self.weight, self.groups)
 
 
 @one_at_a_time
@@ -132,8 +151,12 @@ def conv2d_relu_forward(
     """Convolution, ReLU and 2x2 pooling as one; see `nst.kernels.reference.conv2d_relu_forward`."""
     if filters.suits_winograd(filters.output_shape(x.shape)[1:3]):
         return cpu_winograd.forward(x, filters.winograd, bias, filters.padding, pool, relu)
-    how = filters.stride, filters.padding, filters.groups
-    return reference.rectify(cpu_plain.conv2d_forward(x, filters.weight, bias, *how), pool, relu)
+    if SIMD == "plain":
+        how = filters.stride, filters.padding, filters.groups
+        return reference.rectify(cpu_plain.conv2d_forward(x, filters.weight, bias, *how), pool, relu)
+    y = memory.empty(filters.output_shape(x.shape))
+    cpu_direct.convolve(source(x), filters.panels, bias, y, filters.stride, filters.padding, relu=relu)
+    return reference.rectify(y, pool) if pool else (y, y if relu else None)
 
 
 @one_at_a_time
@@ -151,7 +174,21 @@ def conv2d_relu_backward_input(
         return cpu_winograd.backward_input(
             dy, filters.winograd, input_shape, filters.padding, kept, pool, into
         )
-    dy = reference.unrectify(dy, kept, filters.output_shape(input_shape), pool, relu)
-    how = filters.stride, filters.padding, filters.groups
-    dx = cpu_plain.conv2d_backward_input(dy, filters.weight, input_shape, *how)
-    return dx if into is None else np.add(into, dx, out=into)
+    if SIMD == "plain":
+        dy = reference.unrectify(dy, kept, filters.output_shape(input_shape), pool, relu)
+        how = filters.stride, filters.padding, filters.groups
+        dx = cpu_plain.conv2d_backward_input(dy, filters.weight, input_shape, *how)
+        return dx if into is None else np.add(into, dx, out=into)
+    if into is not None and not into.flags.c_contiguous:
+        into += conv2d_relu_backward_input(dy, kept, filters, input_shape, pool, relu)
+        return into
+    dx = memory.empty(input_shape) if into is None else into
+    reader, how = source(dy, kept, pool, relu), (filters.stride, filters.padding)
+    kh, kw, c_in, _ = filters.weight.shape
+    if filters.stride == (1, 1) and c_in >= FEW:
+        around = tuple(
+            (k - 1 - before, k - 1 - after)
+            for k, (before, after) in zip((kh, kw), filters.padding, strict=True)
+        )
+        return cpu_direct.convolve(reader, filters.turned, None, dx, (1, 1), around, add=into is not None)
+    return cpu_columns.backward_input(reader, filters.columns, dx, *how, add=into is not None)

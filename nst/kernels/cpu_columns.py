@@ -1,4 +1,4 @@
-"""The gradient of a convolution's input where it is no convolution worth the name: strides, and pictures of few channels.
+"""The gradient of a convolution's input where it is no convolution worth the name: strides, or few channels.
 
 Correlating a spread-out `dy` would mostly multiply zeros when the stride is large, and most of a panel would be empty
 when the input has three channels. So it happens in two steps, as the definition says: one product gives what each
@@ -21,10 +21,11 @@ from numba import prange
 
 from nst.kernels import memory
 from nst.kernels.compiled import jit
-from nst.kernels.cpu_direct import CELLS, SLACK, multiply_rows, panel_width
+from nst.kernels.cpu_direct import SLACK
+from nst.kernels.cpu_panels import CELLS, multiply_rows, panel_width
 from nst.kernels.cpu_windows import Source, copy_pixels
 from nst.kernels.reference import Pair, Sides
-from nst.kernels.vectors import take
+from nst.kernels.vectors import FLOATS, take
 
 CHANNELS = 64  # of the input, in one block
 SENT = 96 * 1024  # numbers sent to one block, about: 384 KiB
@@ -133,7 +134,9 @@ def _backward(p, source, weights, none, add, dx, scratch, tasks, counter):
             # The first and the last of dy's rows and columns that send here; those beside the picture send zeros.
             i, j = -((p.kh - 1 - u - p.top) // p.sh), -((p.kw - 1 - v - p.left) // p.sw)
             senders, line = (u + rows - 1 + p.top) // p.sh - i + 1, (v + columns - 1 + p.left) // p.sw - j + 1
-            sent = own[CELLS:][: senders * line * panels * width].reshape((1, 1, senders * line, panels * width))
+            sent = own[CELLS:][: senders * line * panels * width].reshape(
+                (1, 1, senders * line, panels * width)
+            )
             _send(p, source, weights, none, own, sent, part, n, i, j, senders, line)
             for row in range(u, u + rows):
                 _collect(p, sent, add, dx, offsets, part, n, i, j, line, row, v, columns)
@@ -151,7 +154,7 @@ def _send(p, source, weights, none, own, sent, part, n, i, j, senders, line):
             copy_pixels(source, n, i + first + row, j, line, part // p.shares * p.c_out, p.c_out, to)
         for panel in range(weights.shape[1]):
             multiply_rows(
-                pixels.ctypes.data, p.c_out * 4, 0, 1, p.c_out, weights[part, panel], none, panel,
+                pixels.ctypes.data, p.c_out * FLOATS, FLOATS, 0, 1, p.c_out, weights[part, panel], none, panel,
                 np.float32(-np.inf), False, sent, first * line, rows * line, 0, sent.shape[3], cells,
             )  # fmt: skip
 

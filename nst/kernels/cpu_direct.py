@@ -21,11 +21,11 @@ from numba import prange
 
 from nst.kernels import memory
 from nst.kernels.compiled import jit
+from nst.kernels.cpu_panels import CELLS, multiply_rows, panel_width
 from nst.kernels.cpu_windows import FULL, Source, copy_pixels
 from nst.kernels.reference import Pair, Sides
-from nst.kernels.vectors import FLOATS, NARROW, NARROW_ROWS, PANEL, ROWS, correlate, correlate_narrow, take
+from nst.kernels.vectors import FLOATS, NARROW_ROWS, PANEL, ROWS, take
 
-CELLS = max(ROWS * PANEL, NARROW_ROWS * NARROW)  # of the block of C that is in registers
 WINDOWS = 48 * 1024  # numbers copied for one block of pixels: 192 KiB
 PIXELS = 96  # in one block, if their windows are not too large
 MULTIPLE = ROWS * NARROW_ROWS // 2  # of pixels, so that they fill the registers
@@ -37,11 +37,6 @@ class Panels(NamedTuple):
 
     numbers: np.ndarray  # (groups, panels, kh kw C_in, width), zeros where C_out ends
     shape: tuple[int, int, int, int]  # kh, kw, C_in and C_out of a group
-
-
-def panel_width(columns: int) -> int:
-    """Return how wide panels for so many columns should be: narrow ones where half of the last would be empty."""
-    return PANEL if -columns % PANEL < NARROW else NARROW
 
 
 def panels(weight: np.ndarray, groups: int = 1) -> Panels:
@@ -62,7 +57,9 @@ def turned(weight: np.ndarray, groups: int = 1) -> np.ndarray:
     """Return the weights by which `dy` is correlated for the gradient of the input: (kh, kw, C_out / groups, C_in)."""
     kh, kw, c_in, c_out = weight.shape
     parts = weight[::-1, ::-1].reshape(kh, kw, c_in, groups, c_out // groups)
-    return np.ascontiguousarray(parts.transpose(0, 1, 4, 3, 2)).reshape(kh, kw, c_out // groups, groups * c_in)
+    return np.ascontiguousarray(parts.transpose(0, 1, 4, 3, 2)).reshape(
+        kh, kw, c_out // groups, groups * c_in
+    )
 
 
 class Plan(NamedTuple):
@@ -174,9 +171,13 @@ def _convolve(p, source, panels, bias, floor, add, y, scratch, counter):
             first = p.panels * (task % p.parts) // p.parts
             last = p.panels * (task % p.parts + 1) // p.parts
             if p.apart:
-                _windows_apart(p, source, panels, bias, floor, add, y, scratch[worker], block, group, first, last)
+                _windows_apart(
+                    p, source, panels, bias, floor, add, y, scratch[worker], block, group, first, last
+                )
             else:
-                _windows_joined(p, source, panels, bias, floor, add, y, scratch[worker], block, group, first, last)
+                _windows_joined(
+                    p, source, panels, bias, floor, add, y, scratch[worker], block, group, first, last
+                )
             task = take(counter.ctypes.data)
 
 
@@ -202,7 +203,7 @@ def _windows_apart(p, source, panels, bias, floor, add, y, own, block, group, fi
                 )
     for panel in range(first, last):
         multiply_rows(
-            a, step, 0, 1, depth, panels[group, panel], bias[group], panel, floor, add,
+            a, step, FLOATS, 0, 1, depth, panels[group, panel], bias[group], panel, floor, add,
             y, start, end - start, group * p.c_out, p.c_out, cells,
         )  # fmt: skip
 
@@ -223,58 +224,7 @@ def _windows_joined(p, source, panels, bias, floor, add, y, own, block, group, f
         for row in range(rows):
             a = windows.ctypes.data + row * p.sh * line * FLOATS
             multiply_rows(
-                a, p.sw * p.c_in * FLOATS, line * FLOATS, p.kh, p.kw * p.c_in,
+                a, p.sw * p.c_in * FLOATS, FLOATS, line * FLOATS, p.kh, p.kw * p.c_in,
                 panels[group, panel], bias[group], panel, floor, add,
                 y, (n * p.height + top + row) * p.width + left, columns, group * p.c_out, p.c_out, cells,
             )  # fmt: skip
-
-
-@jit
-def multiply_rows(
-    a, a_row, a_line, lines, depth, panel, bias, number, floor, add, y, row, count, offset, channels, cells
-):
-    """Fill, or add to, the columns of one panel in the rows `row`, `row` + 1 ... `row` + count of y (as a matrix).
-
-    The panel has that `number` among those of a group, whose columns in y are `channels` from `offset` on. Where rows
-    are no multiple of what fits into registers the last ones are computed again; where columns end within the panel,
-    or `count` is too small, the product goes to `cells`, and what is wanted from there to y.
-    """
-    width = panel.shape[1]
-    at_once = ROWS if width == PANEL else NARROW_ROWS
-    first_column, columns = offset + number * width, min(width, channels - number * width)
-    matrix = y.reshape(-1, y.shape[3])
-    step = y.shape[3] * FLOATS
-    b, start = panel.ctypes.data, bias.ctypes.data + number * width * FLOATS
-    c = matrix.ctypes.data + row * step + first_column * FLOATS
-    done = 0
-    if columns == width:
-        done = count // at_once * at_once
-        from_c = c if add else start, step if add else 0
-        _runs(width, done // at_once, a, a_row, a_line, lines, depth, b, from_c[0], from_c[1], floor, c, step)
-    for done in range(done, count, at_once):
-        r = max(0, min(done, count - at_once))
-        here = a + r * a_row
-        if columns == width and r + at_once <= count and not add:
-            _runs(width, 1, here, a_row, a_line, lines, depth, b, start, 0, floor, c + r * step, step)
-            continue
-        _runs(
-            width, 1, here, a_row, a_line, lines, depth, b, start, 0, floor, cells.ctypes.data, width * FLOATS
-        )
-        for q in range(done, min(done + at_once, count)):
-            to = matrix[row + q, first_column : first_column + columns]
-            some = cells[(q - r) * width :][:columns]
-            for v in range(columns):
-                to[v] = to[v] + some[v] if add else some[v]
-
-
-@jit
-def _runs(width, runs, a, a_row, a_line, lines, depth, b, start, start_row, floor, c, c_row):
-    """As many products one below the other as `runs` says."""
-    if width == PANEL:
-        for _ in range(runs):
-            correlate(a, a_row, FLOATS, a_line, lines, depth, b, start, start_row, floor, c, c_row)
-            a, c, start = a + ROWS * a_row, c + ROWS * c_row, start + ROWS * start_row
-    else:
-        for _ in range(runs):
-            correlate_narrow(a, a_row, FLOATS, a_line, lines, depth, b, start, start_row, floor, c, c_row)
-            a, c, start = a + NARROW_ROWS * a_row, c + NARROW_ROWS * c_row, start + NARROW_ROWS * start_row

@@ -1,17 +1,112 @@
-"""Matrix products of float32 on the CPU."""
+"""Gram matrices and matrix products of float32 on the CPU, by the micro-kernel."""
 
 from __future__ import annotations
 
+import numba
 import numpy as np
+from numba import prange
 
-from nst.kernels import cpu_plain
+from nst.kernels import cpu_plain, memory
+from nst.kernels.compiled import jit
+from nst.kernels.cpu_panels import CELLS, multiply_rows, panel_width
 from nst.kernels.threads import one_at_a_time
+from nst.kernels.vectors import FLOATS, NARROW_ROWS, PANEL, ROWS, SIMD, multiply_add, multiply_add4, take
+
+BLOCK = 64  # rows and columns of a block of the Gram matrix
+PIXELS = 96  # of features, copied to the first-level cache at once
+CHUNK = 10 * PIXELS  # pixels whose products are summed in float32
+TOTALS = 64  # blocks of float64, about
+DEPTH = (
+    256  # terms of a product's sums that are added at once, so that a panel stays in the second-level cache
+)
+MOST_ROWS = 384  # of a product, in one task
 
 
 @one_at_a_time
 def gram_sum(features: np.ndarray) -> np.ndarray:
-    """Return F^T F for features F of shape (P, C), in float64; float32 within a chunk of pixels."""
-    return cpu_plain.gram_sum(features)
+    """Return F^T F for features F of shape (P, C), in float64; float32 within a chunk of pixels.
+
+    Only blocks on and above the diagonal are computed. The pixels are cut into parts by their number alone, so the
+    sums are the same on any number of threads.
+    """
+    if SIMD == "plain":
+        return cpu_plain.gram_sum(features)
+    features = np.ascontiguousarray(features, np.float32)
+    pixels, channels = features.shape
+    across = -(-channels // BLOCK)
+    blocks = across * (across + 1) // 2
+    chunks = -(-pixels // CHUNK)
+    parts = max(1, min(chunks, TOTALS // blocks))
+    totals = np.zeros((parts, blocks, BLOCK, BLOCK))
+    workers = numba.get_num_threads()
+    room = BLOCK * (BLOCK + 2 * PIXELS)
+    scratch = memory.scratch(workers * room).reshape(workers, room)
+    _gram(features, totals, -(-chunks // parts) * CHUNK, scratch, np.zeros(1, np.int64))
+    gram = np.empty((across, BLOCK, across, BLOCK))
+    for block, total in enumerate(totals.sum(axis=0)):
+        i, j = _place(block)
+        gram[i, :, j] = total
+        gram[j, :, i] = total.T
+    return gram.reshape(across * BLOCK, -1)[:channels, :channels]
+
+
+@jit
+def _place(block):
+    """Return the row and the column of a block of the upper triangle, counted along its columns."""
+    j = 0
+    while (j + 1) * (j + 2) // 2 <= block:
+        j += 1
+    return block - j * (j + 1) // 2, j
+
+
+@jit(parallel=True)
+def _gram(features, totals, span, scratch, counter):
+    """Add up one block of the matrix over one part of the pixels, `span` of them, in each task."""
+    parts, blocks = totals.shape[:2]
+    for worker in prange(len(scratch)):
+        sums, copies = scratch[worker][: BLOCK * BLOCK], scratch[worker][BLOCK * BLOCK :]
+        left, right = copies[: BLOCK * PIXELS], copies[BLOCK * PIXELS :]
+        task = take(counter.ctypes.data)
+        while task < parts * blocks:
+            part, block = task // blocks, task % blocks
+            i, j = _place(block)
+            last = min((part + 1) * span, len(features))
+            total = totals[part, block].reshape(-1)
+            for chunk in range(part * span, last, CHUNK):
+                sums[:] = 0
+                for start in range(chunk, min(chunk + CHUNK, last), PIXELS):
+                    some = features[start : min(start + PIXELS, last)]
+                    _copy_block(some, j * BLOCK, right)
+                    if i != j:
+                        _copy_block(some, i * BLOCK, left)
+                    _add_block(right if i == j else left, right, len(some), sums)
+                for cell in range(BLOCK * BLOCK):
+                    total[cell] += sums[cell]
+            task = take(counter.ctypes.data)
+
+
+@jit
+def _copy_block(features, channel, block):
+    """Write BLOCK channels of the pixels one after the other, zeros where there are no more."""
+    channels = min(BLOCK, features.shape[1] - channel)
+    for p in range(len(features)):
+        here, to = features[p, channel : channel + channels], block[p * BLOCK : (p + 1) * BLOCK]
+        for c in range(channels):
+            to[c] = here[c]
+        to[channels:] = 0
+
+
+@jit
+def _add_block(left, right, pixels, sums):
+    """Add the products of two blocks of channels over some pixels."""
+    step = BLOCK * FLOATS
+    for first in range(0, BLOCK, PANEL):
+        b, c = right.ctypes.data + first * FLOATS, sums.ctypes.data + first * FLOATS
+        row = 0
+        while row + ROWS <= BLOCK:
+            multiply_add(left.ctypes.data + row * FLOATS, FLOATS, step, b, step, c + row * step, step, pixels)
+            row += ROWS
+        multiply_add4(left.ctypes.data + row * FLOATS, FLOATS, step, b, step, c + row * step, step, pixels)
 
 
 @one_at_a_time
@@ -19,4 +114,72 @@ def matrix_product(
     a: np.ndarray, b: np.ndarray, *, transpose_a: bool = False, transpose_b: bool = False
 ) -> np.ndarray:
     """Return A B for A of shape (M, K) and B (K, N), either of them given transposed where it is said so."""
-    return (a.T if transpose_a else a) @ (b.T if transpose_b else b)
+    a, b = (a.T if transpose_a else a), (b.T if transpose_b else b)
+    (rows, depth), columns = a.shape, b.shape[1]
+    if b.shape[0] != depth:
+        raise ValueError(f"no product of {a.shape} and {b.shape}")
+    if SIMD == "plain":
+        return a @ b
+    if not rows * columns * depth:
+        return np.zeros((rows, columns), np.float32)
+    if rows < NARROW_ROWS:  # a product reads that many rows, so they have to be there
+        a = np.pad(a, ((0, NARROW_ROWS - rows), (0, 0)))
+    product = memory.empty((rows, columns))
+    workers = numba.get_num_threads()
+    own = DEPTH * PANEL + CELLS
+    scratch = memory.scratch(workers * own).reshape(workers, own)
+    (a, a_steps), (b, b_steps) = _flat(a), _flat(b)
+    at_once = max(ROWS * 4, min(MOST_ROWS, rows // (4 * workers) // 24 * 24))
+    none, counter = np.zeros(columns + PANEL, np.float32), np.zeros(1, np.int64)
+    width = panel_width(columns)
+    _multiply(a, a_steps, b, b_steps, depth, product[None, None], width, at_once, none, scratch, counter)
+    return product
+
+
+def _flat(matrix: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+    """Return the numbers of a matrix in one run, and how far apart its rows and columns are in it."""
+    if matrix.T.flags.c_contiguous:
+        return matrix.T.reshape(-1), (1, matrix.shape[0])
+    return np.ascontiguousarray(matrix, np.float32).reshape(-1), (matrix.shape[1], 1)
+
+
+@jit(parallel=True)
+def _multiply(a, a_steps, b, b_steps, depth, product, width, at_once, none, scratch, counter):
+    """Compute some rows of one panel of the product in each task, of the sums DEPTH terms at a time."""
+    rows, columns = product.shape[2:]
+    panels, blocks = -(-columns // width), max(1, rows // at_once)
+    for worker in prange(len(scratch)):
+        cells = scratch[worker][:CELLS]
+        task = take(counter.ctypes.data)
+        while task < panels * blocks:
+            number, block = task % panels, task // panels
+            first = block * at_once
+            count = at_once if block + 1 < blocks else rows - first
+            for k in range(0, depth, DEPTH):
+                terms = min(DEPTH, depth - k)
+                panel = scratch[worker][CELLS:][: terms * width].reshape((terms, width))
+                _copy_panel(b, b_steps, k, number * width, columns, panel)
+                here = a.ctypes.data + (first * a_steps[0] + k * a_steps[1]) * FLOATS
+                multiply_rows(
+                    here, a_steps[0] * FLOATS, a_steps[1] * FLOATS, 0, 1, terms, panel, none, number,
+                    np.float32(-np.inf), k > 0, product, first, count, 0, columns, cells,
+                )  # fmt: skip
+            task = take(counter.ctypes.data)
+
+
+@jit
+def _copy_panel(b, b_steps, k, column, columns, panel):
+    """Copy the rows of B from k on, and of each the columns from `column` on; zeros where there are no more."""
+    terms, width = panel.shape
+    width = min(width, columns - column)
+    panel[:, width:] = 0
+    if b_steps[1] == 1:
+        for row in range(terms):
+            here, to = b[(k + row) * b_steps[0] + column :][:width], panel[row, :width]
+            for v in range(width):
+                to[v] = here[v]
+    else:
+        for v in range(width):
+            here = b[k * b_steps[0] + (column + v) * b_steps[1] :]
+            for row in range(terms):
+                panel[row, v] = here[row * b_steps[0]]

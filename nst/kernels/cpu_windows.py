@@ -49,9 +49,11 @@ def source(
 
 
 @jit
-def copy_pixels(source, n, i, j, count, channel, channels, target):
+def copy_pixels(
+    source: Source, n: int, i: int, j: int, count: int, channel: int, channels: int, target: np.ndarray
+) -> None:
     """Write `channels` of the pixels (i, j), (i, j + 1) ... of picture n into `target`; zeros outside the picture."""
-    images, height, width, depth = source.pixels.shape
+    _, height, width, depth = source.pixels.shape
     if source.how == POOLED:
         _copy_pooled(source, n, i, j, count, channel, channels, target)
         return
@@ -80,7 +82,7 @@ def copy_pixels(source, n, i, j, count, channel, channels, target):
 @jit
 def _copy_pooled(source, n, i, j, count, channel, channels, target):
     """The same from a pooled gradient: each of its windows is two pixels of this row."""
-    images, height, width, depth = source.pixels.shape
+    _, height, width, _ = source.pixels.shape
     for p in range(count):
         to = target[p * channels :][:channels]
         if i < 0 or i >= 2 * height or j + p < 0 or j + p >= 2 * width:

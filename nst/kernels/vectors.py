@@ -107,6 +107,14 @@ def fma(b: ir.IRBuilder) -> Callable[[ir.Value, ir.Value, ir.Value], ir.Value]:
     return lambda x, y, z: b.call(function, [x, y, z])
 
 
+def expect(b: ir.IRBuilder, address: ir.Value) -> None:
+    """Ask for the cache line at an address that will be written to."""
+    kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(ir.IntType(8)), I32, I32, I32])
+    function = cgutils.get_or_insert_function(b.module, kind, "llvm.prefetch.p0")
+    write, keep, data = (ir.Constant(I32, value) for value in (1, 3, 1))
+    b.call(function, [b.inttoptr(address, ir.PointerType(ir.IntType(8))), write, keep, data])
+
+
 def multiplier(rows: int, columns: int, accumulate: bool) -> Callable:
     """Return the intrinsic ``multiply(a, a_row, a_k, b, b_k, c, c_row, depth)`` for `rows` by `columns` vectors.
 
@@ -164,10 +172,10 @@ def correlator(rows: int, columns: int) -> Callable:
 
         C[r, :] = max(floor, S[r, :] + sum over l < lines, k < depth of A[l, r, k] * B[l * depth + k, :])
 
-    with A[l, r, k] at ``a + l a_line + r a_row + k a_k``, the rows of B one after the other from `b`, S[r, :] at ``start
-    + r start_row`` and C[r, :] at ``c + r c_row``. It is `multiply` with all that a convolution wants of it: rows of
-    windows that lie apart, a bias to start from (`start_row` 0) or a sum to go on with (S = C), and a ReLU to end with
-    (`floor` 0; minus infinity for none). A NaN is never lost. `lines` and `depth` are at least 1.
+    with A[l, r, k] at ``a + l a_line + r a_row + k a_k``, the rows of B one after the other from `b`, S[r, :] at
+    ``start + r start_row`` and C[r, :] at ``c + r c_row``. It is `multiply` with all that a convolution wants of it:
+    rows of windows that lie apart, a bias to start from (`start_row` 0) or a sum to go on with (S = C), and a ReLU to
+    end with (`floor` 0; minus infinity for none). A NaN is never lost. `lines` and `depth` are at least 1.
     """
 
     @intrinsic
@@ -177,6 +185,9 @@ def correlator(rows: int, columns: int) -> Callable:
     def emit(context, b, signature, args):
         a, a_row, a_k, a_line, lines, depth, panel, start, start_row, floor, c, c_row = args
         add, cells = fma(b), [(r, v) for r in range(rows) for v in range(columns)]
+        places = [at(b, c, (c_row, r), (number(BYTES), v)) for r, v in cells]
+        for place in places:
+            expect(b, place)
         first = [load(b, at(b, start, (start_row, r), (number(BYTES), v))) for r, v in cells]
         row_of = [at(b, number(0), (a_row, r)) for r in range(rows)]
         before, line, loop = b.block, b.append_basic_block("line"), b.append_basic_block("k")
@@ -205,9 +216,8 @@ def correlator(rows: int, columns: int) -> Callable:
                 phi.add_incoming(value, block)
         b.position_at_end(after)
         least = spread(b, floor)
-        for (r, v), value in zip(cells, new, strict=True):
-            value = b.select(b.fcmp_ordered("<", value, least), least, value)
-            store(b, value, at(b, c, (c_row, r), (number(BYTES), v)))
+        for place, value in zip(places, new, strict=True):
+            store(b, b.select(b.fcmp_ordered("<", value, least), least, value), place)
         return context.get_dummy_value()
 
     return correlate
@@ -219,14 +229,21 @@ correlate = correlator(ROWS, COLUMNS)
 correlate_narrow = correlator(NARROW_ROWS, COLUMNS // 2)  # where whole panels would be half empty
 
 
-@intrinsic
-def take(typing_context, counter):
-    """Return the int64 at an address, and leave one more there: no two threads ever get the same number.
+def taker() -> Callable:
+    """Return the intrinsic ``take(counter)``: the int64 at an address, where it leaves one more.
 
-    Threads that take the next task when they are done with one all finish together, however fast each of them is.
+    No two threads ever take the same number. If each takes its next task when it is done with one, all finish together,
+    however fast each of them is.
     """
-    return types.int64(types.int64), _emit_take
+
+    @intrinsic
+    def take(typing_context, counter):
+        return types.int64(types.int64), emit
+
+    def emit(context, b, signature, args):
+        return b.atomic_rmw("add", b.inttoptr(args[0], I64.as_pointer()), number(1), "monotonic")
+
+    return take
 
 
-def _emit_take(context, b, signature, args):
-    return b.atomic_rmw("add", b.inttoptr(args[0], I64.as_pointer()), number(1), "monotonic")
+take = taker()
