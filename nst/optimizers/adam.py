@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from nst import kernels
 from nst.errors import NstError
-from nst.optimizers.step import Evaluate, Step, evaluate_at
+from nst.optimizers.dot import finite
+from nst.optimizers.step import Evaluate, Step, evaluate_at, sealed
 
 NOT_FINITE = "the value or the gradient is not finite"
 
@@ -66,19 +68,22 @@ class Adam:
         here = evaluate_at(evaluate, x)
         if not here.is_finite():
             return Step(x.copy(), here.value, here.gradient, 1, NOT_FINITE)
-        g = here.gradient
-        m = np.zeros_like(g) if self._m is None else self._m
-        v = np.zeros_like(g) if self._v is None else self._v
+        if self._m is None:
+            self._m, self._v = np.zeros_like(x, order="C"), np.zeros_like(x, order="C")
         self._t += 1
-        self._m = self.beta1 * m + (1 - self.beta1) * g
-        self._v = self.beta2 * v + (1 - self.beta2) * np.square(g)
-        m_hat = self._m / (1 - self.beta1**self._t)
-        v_hat = self._v / (1 - self.beta2**self._t)
-        x_new = x - self.learning_rate * m_hat / (np.sqrt(v_hat) + self.eps)
-        return Step(x_new, here.value, g, 1)
+        betas = self.beta1, self.beta2
+        corrections = 1 - self.beta1**self._t, 1 - self.beta2**self._t
+        adam_step = kernels.select(x.dtype).adam_step  # the formulas above, in one pass
+        x_new = adam_step(
+            x, here.gradient, self._m, self._v, self.learning_rate, betas, corrections, self.eps
+        )
+        return Step(sealed(x_new), here.value, here.gradient, 1)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return all that `load` needs to go on as if nothing had happened; empty before a first step."""
+        """Return all that `load` needs to go on as if nothing had happened; empty before a first step.
+
+        The arrays are those that the next step will change, and no copies.
+        """
         return {} if self._m is None else {"t": np.asarray(self._t), "m": self._m, "v": self._v}
 
     def load(self, state: Mapping[str, np.ndarray]) -> None:
@@ -97,9 +102,9 @@ class Adam:
         except (KeyError, TypeError, ValueError) as error:
             raise NstError(f"the saved state of Adam is incomplete ({error}): start afresh") from error
         fits = m.shape == v.shape and m.dtype == v.dtype and t >= 1
-        if not (fits and np.isfinite(m).all() and np.isfinite(v).all() and (v >= 0).all()):
+        if not (fits and finite(m) and finite(v) and v.min(initial=0) >= 0):
             raise NstError("the saved state of Adam makes no sense (shapes, count or numbers): start afresh")
-        self._t, self._m, self._v = t, m, v
+        self._t, self._m, self._v = t, np.array(m, order="C"), np.array(v, order="C")
 
     def adopt(self, coarse: Adam, resize: Callable[[np.ndarray], np.ndarray], ratio: float) -> None:
         """Begin with the running means of another Adam that moved a smaller picture, for a loss that is a mean.
@@ -117,5 +122,5 @@ class Adam:
             How many times more values the new shape has.
         """
         self._t = coarse._t
-        self._m = None if coarse._m is None else resize(coarse._m) / ratio
-        self._v = None if coarse._v is None else resize(coarse._v) / ratio**2
+        self._m = None if coarse._m is None else np.divide(resize(coarse._m), ratio, order="C")
+        self._v = None if coarse._v is None else np.divide(resize(coarse._v), ratio**2, order="C")

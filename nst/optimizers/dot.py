@@ -1,10 +1,12 @@
-"""Inner products in float64."""
+"""What is asked of whole arrays: inner products, the largest number, whether all are finite."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-BLOCK = 8192  # values converted at once: both blocks stay in the nearest cache
+from nst import kernels
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> float:
@@ -13,9 +15,15 @@ def dot(a: np.ndarray, b: np.ndarray) -> float:
     Over the million values of an image, float32 products would leave six digits of a sum whose terms cancel,
     and a line search lives on such differences.
     """
-    a, b = a.ravel(), b.ravel()
-    total = 0.0
-    for start in range(0, a.size, BLOCK):
-        block = slice(start, start + BLOCK)
-        total += np.dot(a[block].astype(np.float64, copy=False), b[block].astype(np.float64, copy=False))
-    return float(total)
+    return kernels.select(a.dtype).dot(a, b)
+
+
+def largest(a: np.ndarray) -> float:
+    """Return the largest magnitude in an array, 0 if it is empty, and NaN if it holds one."""
+    return float(max(a.max(initial=0), -a.min(initial=0)))
+
+
+def finite(a: np.ndarray) -> bool:
+    """Tell whether an array holds neither NaN nor infinity: nearly always, its sum of squares says so."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(dot(a, a)) or bool(np.isfinite(a).all())

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nst import kernels
 from nst.errors import NstError
-from nst.optimizers.dot import dot
+from nst.optimizers.dot import dot, finite, largest
 from nst.optimizers.line_search import Trial, strong_wolfe
-from nst.optimizers.step import Evaluate, Point, Step, evaluate_at
+from nst.optimizers.step import Evaluate, Point, Step, evaluate_at, sealed
 
 CURVATURE = 1e-10  # the least cosine between s and y that says anything beyond rounding
 
@@ -54,7 +55,9 @@ class LBFGS:
     the same is not stored. The first trial is t = 1, Newton's own, and nearly always the last: a step costs
     about one evaluation. Where H leads nowhere, it is forgotten and steepest descent is tried instead.
 
-    Inner products run in float64 whatever the dtype of x. All memory is 2 `history` + a few copies of x.
+    Inner products run in float64 whatever the dtype of x. In memory there are at most 2 `history` + 5 arrays like
+    x: the pairs, x and its gradient, d, the trial and its gradient; two more while a line search that needs a second
+    trial keeps the lowest.
 
     Parameters
     ----------
@@ -122,7 +125,7 @@ class LBFGS:
             return evaluate(x)
 
         def result(point: Point, stopped: str | None) -> Step:
-            return Step(point.x.copy(), point.value, point.gradient.copy(), evaluations, stopped)
+            return Step(point.x, point.value, point.gradient, evaluations, stopped)
 
         here = self._here if self._is_here(x) else evaluate_at(counted, np.array(x, order="C"))
         if not here.is_finite():
@@ -161,7 +164,7 @@ class LBFGS:
         here, pairs = None, []
         if state:
             try:
-                here = Point(state["x"], float(state["value"]), state["gradient"])
+                here = Point(sealed(state["x"]), float(state["value"]), sealed(state["gradient"]))
                 products = enumerate(zip(state["sy"], state["yy"], strict=True))
                 pairs = [
                     Pair(state[f"s{i}"], state[f"y{i}"], float(sy), float(yy)) for i, (sy, yy) in products
@@ -205,40 +208,51 @@ class LBFGS:
                 f"L-BFGS remembers an image of {known.shape} {known.dtype} and cannot go on with one of "
                 f"{x.shape} {x.dtype}: start a new optimiser for it"
             )
-        return np.array_equal(x, known)
+        return x is known or np.array_equal(x, known)
 
     def _is_flat(self, point: Point) -> bool:
-        return float(np.abs(point.gradient).max(initial=0)) <= self.gradient_tolerance
+        return largest(point.gradient) <= self.gradient_tolerance
 
     def _descend(self, evaluate: Evaluate, here: Point) -> Point | None:
         """Return a lower point along d = -H g, failing that along -g; None when there is none either."""
         while True:
-            d = self._direction(here.gradient)
-            slope = dot(here.gradient, d)
+            d, slope = self._direction(here.gradient)
             there = self._search(evaluate, here, d, slope) if slope < 0 else None
             if there is not None or not self._pairs:
                 return there
             self._pairs.clear()  # H misled: forget it, and H is the identity
 
-    def _direction(self, gradient: np.ndarray) -> np.ndarray:
-        """Return -H g by the two-loop recursion; without pairs H is the identity."""
-        q, scratch, alphas = gradient.copy(), np.empty_like(gradient), []
-        for pair in reversed(self._pairs):
-            alpha = dot(pair.s, q) / pair.sy
-            q -= np.multiply(pair.y, alpha, out=scratch)
-            alphas.append(alpha)
-        if self._pairs:
-            q *= self._pairs[-1].sy / self._pairs[-1].yy
-        for pair, alpha in zip(self._pairs, reversed(alphas), strict=True):
-            beta = dot(pair.y, q) / pair.sy
-            q += np.multiply(pair.s, alpha - beta, out=scratch)
-        return np.negative(q, out=q)
+    def _direction(self, gradient: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return d = -H g by the two-loop recursion, and its slope g^T d; without pairs H is the identity.
+
+        Each update of q returns the inner product that the next one needs: q passes through memory once for both.
+        """
+        combine = kernels.select(gradient.dtype).combine
+        q, alphas = np.negative(gradient, order="C"), []
+        if not self._pairs:
+            return q, dot(gradient, q)
+        newest, *older = reversed(self._pairs)
+        product = dot(newest.s, q)
+        for pair, following in zip(
+            (newest, *older), (*(pair.s for pair in older), self._pairs[0].y), strict=True
+        ):
+            alphas.append(product / pair.sy)
+            product = combine(q, 1.0, pair.y, -alphas[-1], following)
+        scale = newest.sy / newest.yy  # goes into the first update of the second loop
+        product *= scale
+        _, *newer = self._pairs
+        for pair, following in zip(self._pairs, (*(pair.y for pair in newer), gradient), strict=True):
+            beta = product / pair.sy
+            product = combine(q, scale, pair.s, alphas.pop() - beta, following)
+            scale = 1.0
+        return q, product
 
     def _search(self, evaluate: Evaluate, here: Point, d: np.ndarray, slope: float) -> Point | None:
         """Return where the line search ended, or None when it found nothing lower."""
 
         def probe(t: float) -> Trial:
-            point = evaluate_at(evaluate, here.x + t * d)
+            x = np.multiply(d, t)
+            point = evaluate_at(evaluate, np.add(x, here.x, out=x))
             if not point.is_finite():
                 return Trial(t, math.inf, math.nan, point)
             return Trial(t, point.value, dot(point.gradient, d), point)
@@ -250,9 +264,11 @@ class LBFGS:
 
     def _learn(self, here: Point, there: Point) -> float:
         """Store the pair of this step if its curvature is positive; return how far a value moved at most."""
-        s, y = there.x - here.x, there.gradient - here.gradient
-        self._remember(s, y)
-        return float(np.abs(s).max())
+        if len(self._pairs) == self.history:
+            self._pairs.popleft()  # its room is the new pair's
+        s = there.x - here.x
+        self._remember(s, there.gradient - here.gradient)
+        return largest(s)
 
     def _remember(self, s: np.ndarray, y: np.ndarray) -> None:
         sy, yy = dot(s, y), dot(y, y)
@@ -266,7 +282,7 @@ def _check(here: Point, pairs: list[Pair]) -> None:
     if any(array.shape != here.x.shape or array.dtype != here.x.dtype for array in arrays):
         raise NstError("the saved state of L-BFGS has arrays that do not fit each other: start afresh")
     numbers = [here.value, *(product for pair in pairs for product in (pair.sy, pair.yy))]
-    if not (np.isfinite(numbers).all() and all(np.isfinite(array).all() for array in arrays)):
+    if not (np.isfinite(numbers).all() and all(finite(array) for array in arrays)):
         raise NstError("the saved state of L-BFGS holds numbers that are not finite: start afresh")
     if any(pair.sy <= 0 or pair.yy <= 0 for pair in pairs):
         raise NstError("the saved state of L-BFGS has a pair without positive curvature: start afresh")

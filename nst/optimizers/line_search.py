@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nst.optimizers.step import Point
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """The objective at x + t d: its value, its slope along d, and the point with its gradient."""
+    """The objective at x + t d: its value, its slope along d, and the point with its gradient while it matters."""
 
     t: float
     value: float
     slope: float
-    point: Point
+    point: Point | None
+
+    def numbers(self) -> Trial:
+        """Return the trial without its point, whose two arrays are as large as the image."""
+        return replace(self, point=None)
 
 
 def strong_wolfe(
@@ -58,14 +62,15 @@ def strong_wolfe(
     for _ in range(trials):
         trial = probe(t)
         if not trial.value <= start.value + c1 * t * start.slope or trial.value >= low.value:
-            high = trial
+            high = trial.numbers()
         elif abs(trial.slope) <= -c2 * start.slope:
             return trial
         else:
             far = math.inf if high is None else high.t
             if trial.slope * (far - low.t) >= 0:  # the minimum lies back towards `low`
-                high = low
-            before, low = low, trial
+                high = low.numbers()
+            before, low = low.numbers(), trial
+        del trial  # so that no point but the lowest is alive during the next evaluation
         if high is not None:
             t = _between(low, high)
         elif t < longest:

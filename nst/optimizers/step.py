@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-Evaluate = Callable[[np.ndarray], tuple[float, np.ndarray]]  # x -> its value and its gradient
+from nst.optimizers.dot import finite
+
+Evaluate = Callable[[np.ndarray], tuple[float, np.ndarray]]  # x -> its value and its gradient, a new array
 
 
 class Point(NamedTuple):
@@ -21,13 +23,20 @@ class Point(NamedTuple):
 
     def is_finite(self) -> bool:
         """Tell whether the value and all of the gradient are numbers that a step can be made of."""
-        return math.isfinite(self.value) and bool(np.isfinite(self.gradient).all())
+        return math.isfinite(self.value) and finite(self.gradient)
+
+
+def sealed(array: np.ndarray) -> np.ndarray:
+    """Return a view of an array that cannot be written into: it may be handed out without a copy."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def evaluate_at(evaluate: Evaluate, x: np.ndarray) -> Point:
-    """Evaluate at `x`; the gradient is copied, in the dtype of `x`, as the objective may reuse it."""
+    """Evaluate at `x`, and take over the gradient in its dtype."""
     value, gradient = evaluate(x)
-    return Point(x, float(value), np.array(gradient, dtype=x.dtype, order="C"))
+    return Point(sealed(x), float(value), sealed(np.asarray(gradient, dtype=x.dtype, order="C")))
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +46,8 @@ class Step:
     Attributes
     ----------
     x : ndarray
-        Where the step ended: an array of its own, in the shape and dtype of the x that was given.
+        Where the step ended, in the shape and dtype of the x that was given. Read-only, as the gradient is: both are
+        what the optimiser itself goes on with, and no copies.
     value : float
         The objective. L-BFGS knows it at the new `x`; Adam, which evaluates once and then moves, knows it at
         the x that it was given.
