@@ -1,7 +1,9 @@
 """What moves a picture: the objective, the loop over an optimiser's steps, checkpoints, and style transfer's terms."""
 
+from nst.engine.budget import fit
 from nst.engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from nst.engine.layout import Layout
+from nst.engine.machine import available_memory, machine_memory, parse_memory, resident, spell_memory
 from nst.engine.objective import Evaluation, Objective, Term
 from nst.engine.optimise import Progressed, optimise
 from nst.engine.style_transfer import StyleTransfer
@@ -16,7 +18,13 @@ __all__ = [
     "StyleTransfer",
     "Term",
     "TiledObjective",
+    "available_memory",
+    "fit",
     "load_checkpoint",
+    "machine_memory",
     "optimise",
+    "parse_memory",
+    "resident",
     "save_checkpoint",
+    "spell_memory",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ import numpy as np
 from nst.engine.objective import Objective
 from nst.errors import NstError
 from nst.optimizers import LBFGS, Adam
+from nst.optimizers.dot import dot
 
 
 @dataclass
@@ -82,19 +84,24 @@ def optimise(
     for iteration in range(done + 1, iterations + 1):
         with np.errstate(over="ignore", invalid="ignore"):  # found out below, and said in words
             step = optimizer.step(recorder, image)
-        if not all(np.isfinite(part).all() for part in (step.value, step.gradient, step.x)):
+            # One number that is not finite makes the sum of squares so, and no array of answers is needed.
+            squares = dot(step.gradient, step.gradient), dot(step.x, step.x)
+        if not all(map(math.isfinite, (step.value, *squares))):
             raise NstError(
                 f"iteration {iteration}: the loss, its gradient or the image is not finite; "
                 "lower the learning rate or the weights"
             )
-        image = step.x
+        image, stopped = step.x, step.stopped
         # A step that goes nowhere, just after resuming, reports a value that this run has not evaluated.
         parts = recorder.parts.get(step.value) or parts or objective(image).parts
         recorder.parts.clear()
-        norm = float(np.linalg.norm(step.gradient.astype(np.float64)))
-        report = Progressed(iteration, image, step.value, parts, norm, step.evaluations, step.stopped)
+        norm = math.sqrt(squares[0])
+        report = Progressed(iteration, image, step.value, parts, norm, step.evaluations, stopped)
+        del (
+            step
+        )  # and with it the gradient, an array as large as the picture, before the next step makes its own
         if on_step(report):
             return image, f"stopped on request after iteration {iteration}"
-        if step.stopped:
-            return image, f"{step.stopped} (iteration {iteration})"
+        if stopped:
+            return image, f"{stopped} (iteration {iteration})"
     return image, f"all {iterations} iterations done"

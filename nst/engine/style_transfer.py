@@ -42,8 +42,13 @@ class StyleTransfer:
     @property
     def taps(self) -> list[str]:
         """The layers of all terms that have any weight."""
-        layers = [*self._weighted(self.content_layers, self.content_weight)]
-        return list(dict.fromkeys([*layers, *self._weighted(self.style_layers, self.style_weight)]))
+        styles = self._weighted(self.style_layers, self.style_weight)
+        return list(dict.fromkeys([*self.content_taps, *styles]))
+
+    @property
+    def content_taps(self) -> list[str]:
+        """The layers of the content terms that have any weight."""
+        return list(self._weighted(self.content_layers, self.content_weight))
 
     def objective(
         self,

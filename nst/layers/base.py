@@ -44,6 +44,8 @@ class Layer:
         Whether `backward` takes `into`: an array like `dx`, to which it then adds `dx`, and which it returns.
     frozen : bool
         A frozen layer saves nothing that only `gradients` would need, and its `gradients` is empty.
+    saves_output : bool
+        Whether `saved` holds the very output, so that it lives on without taking more memory.
     pointwise : bool
         Whether, outside training, each place of the output depends on the same place of the input alone.
     """
@@ -54,6 +56,7 @@ class Layer:
     joins: bool = False
     adds: bool = False
     frozen: bool = False
+    saves_output: bool = False
     pointwise: bool = False
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Any]:
@@ -92,6 +95,18 @@ class Layer:
         raise NstError(
             f"{type(self).__name__} looks at the whole picture at once: it cannot be computed tile by tile"
         )
+
+    def memory(self, shape: tuple[int, ...], itemsize: int) -> tuple[int, int]:
+        """Return what a pass needs in memory beside input and output, in bytes: saved, and while it works.
+
+        Parameters
+        ----------
+        shape
+            Of the input; of each input, for a layer that joins.
+        itemsize : int
+            Bytes of one number.
+        """
+        return 0, 0
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Return the parameters that are present, by name."""

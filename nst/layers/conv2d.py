@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nst import kernels
@@ -96,6 +98,11 @@ class Conv2d(Layer):
     def window(self) -> Window:
         """Return size, stride and padding."""
         return Window(self.weight.shape[:2], self.stride, self.padding)
+
+    def memory(self, shape: tuple[int, ...], itemsize: int) -> tuple[int, int]:
+        """Return the input while it is trained, and the copy with a border that is not of zeros."""
+        copied = 0 if self._outer == NO_PADDING else math.prod(padded_shape(shape, self._outer))
+        return 0 if self.frozen else itemsize * math.prod(shape), itemsize * copied
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Saved]:
         """Return y (N, Ho, Wo, Cout), and what the backward passes need."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from types import ModuleType
 from typing import Any
 
@@ -75,6 +76,15 @@ class ConvReLU(Layer):
         """Return the convolution's window, or that of a pooled pixel."""
         window = self.conv.window()
         return window if self.pool is None else window.then(Window((2, 2), (2, 2), NO_PADDING))
+
+    @property
+    def saves_output(self) -> bool:
+        """Whether the output is its own mask: with a ReLU and no pooling."""
+        return self.relu and self.pool is None
+
+    def memory(self, shape: tuple[int, ...], itemsize: int) -> tuple[int, int]:
+        """Return a byte for each pooled window; and the copy with a border that is not of zeros."""
+        return math.prod(self.output_shape(shape)) if self.pool else 0, self.conv.memory(shape, itemsize)[1]
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Saved]:
         """Return y (N, Ho, Wo, Cout), and what the backward pass needs."""

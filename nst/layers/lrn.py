@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,10 @@ class _LocalResponseNorm(Layer):
     def strength(self) -> float:
         """What multiplies the plain sum of squares: alpha, divided by the full window's n when `divide`."""
         return self.alpha / self.size ** len(self.window_axes) if self.divide else self.alpha
+
+    def memory(self, shape: tuple[int, ...], itemsize: int) -> tuple[int, int]:
+        """Return twice the input, which is kept with its bracket; and as much for products on the way."""
+        return 2 * itemsize * math.prod(shape), 2 * itemsize * math.prod(shape)
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Saved]:
         """Return b = a s^-beta for `x` = a of shape (N, H, W, C)."""

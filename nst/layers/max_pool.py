@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nst import kernels
@@ -65,6 +67,11 @@ class MaxPool2d(Layer):
     def window(self) -> Window:
         """Return size, stride and padding."""
         return Window(self.size, self.stride, self.padding)
+
+    def memory(self, shape: tuple[int, ...], itemsize: int) -> tuple[int, int]:
+        """Return a byte, or what the window calls for, for each winner."""
+        smallest = np.min_scalar_type(self.size[0] * self.size[1] - 1)
+        return math.prod(self.output_shape(shape)) * smallest.itemsize, 0
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Saved]:
         """Return y (N, Ho, Wo, C), and the winners with the input's shape."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nst import kernels
@@ -26,6 +28,10 @@ class ReLU(Layer):
     """
 
     pointwise = True
+
+    def memory(self, shape: tuple[int, ...], itemsize: int) -> tuple[int, int]:
+        """Return a byte for each number: the mask."""
+        return math.prod(shape), 0
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return max(x, 0) and the mask x > 0."""
