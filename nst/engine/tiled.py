@@ -11,7 +11,6 @@ import numpy as np
 
 from nst import kernels
 from nst.engine.objective import Evaluation, Objective, Term
-from nst.engine.pixel_terms import pixel_gradient
 from nst.engine.tile_features import TileFeatures
 from nst.kernels import memory
 from nst.losses import Style, content_loss, gram_gradient
@@ -73,7 +72,10 @@ class TiledObjective(Objective):
         """Return value, gradient and parts at `image`, an array of shape (1, H, W, 3), RGB in 0..255."""
         parts = dict.fromkeys((term.label for term in self.terms), 0.0)
         differences = self._measure_style(image, parts)
-        gradient = pixel_gradient(self.terms, image, parts)
+        gradient = np.zeros_like(image)
+        for term in self.terms:
+            if term.tap is None:
+                parts[term.label], _ = term(image, gradient)
         for index, tile in enumerate(self.tiling):
             gradient[tile.crop] += self._walk(image, index, tile, differences, parts)
         return Evaluation(sum(parts.values()), gradient, parts)
@@ -131,10 +133,9 @@ class TiledObjective(Objective):
             if difference is not None:
                 gradient[band] = gram_gradient(seen, difference, whole)
             for term, target in targets:
-                share = term.weight * seen.size / whole  # of the mean over all features
-                value, pull = content_loss(seen, target[:, rows])
-                parts[term.label] += share * value
-                pull *= share
+                share = seen.size / whole  # of the mean over all features
+                value, pull = content_loss(seen, target[:, rows], term.weight * share)
+                parts[term.label] += value
                 gradient[band] += pull
         return gradient
 
