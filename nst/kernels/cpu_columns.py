@@ -178,11 +178,13 @@ def _collect(p, sent, add, dx, offsets, part, n, i, j, line, u, v, columns):
                     sender = (down // p.sh - i) * line + right // p.sw - j
                     offsets[taps] = sender * lanes + (ky * p.kw + kx) * p.channels
                     taps += 1
-        for m in range((columns - phase + p.sw - 1) // p.sw):
-            pixel = to[start + (phase + m * p.sw) * dx.shape[3] :][:channels]
-            if channels == 3:
-                _collect3(numbers, m * lanes, offsets[:taps], add, pixel)
-                continue
+        count, step = (columns - phase + p.sw - 1) // p.sw, p.sw * dx.shape[3]
+        here = to[start + phase * dx.shape[3] :]
+        if channels == 3:
+            _collect3(numbers, lanes, offsets[:taps], add, here, step, count)
+            continue
+        for m in range(count):
+            pixel = here[m * step :][:channels]
             if not add:
                 pixel[:] = 0
             for tap in range(taps):
@@ -192,12 +194,15 @@ def _collect(p, sent, add, dx, offsets, part, n, i, j, line, u, v, columns):
 
 
 @jit
-def _collect3(numbers, start, offsets, add, pixel):
-    """The same for one pixel of three channels."""
-    red = green = blue = np.float32(0)
-    for tap in range(len(offsets)):
-        at = start + offsets[tap]
-        red, green, blue = red + numbers[at], green + numbers[at + 1], blue + numbers[at + 2]
-    if add:
-        red, green, blue = red + pixel[0], green + pixel[1], blue + pixel[2]
-    pixel[0], pixel[1], pixel[2] = red, green, blue
+def _collect3(numbers, lanes, offsets, add, to, step, count):
+    """The same for pixels of three channels; unsigned numbers spare the question whether an index is negative."""
+    one, two = np.uint64(1), np.uint64(2)
+    for m in range(count):
+        red = green = blue = np.float32(0)
+        start, pixel = np.uint64(m * lanes), np.uint64(m * step)
+        for tap in range(len(offsets)):
+            at = start + np.uint64(offsets[tap])
+            red, green, blue = red + numbers[at], green + numbers[at + one], blue + numbers[at + two]
+        if add:
+            red, green, blue = red + to[pixel], green + to[pixel + one], blue + to[pixel + two]
+        to[pixel], to[pixel + one], to[pixel + two] = red, green, blue

@@ -118,12 +118,10 @@ def matrix_product(
     (rows, depth), columns = a.shape, b.shape[1]
     if b.shape[0] != depth:
         raise ValueError(f"no product of {a.shape} and {b.shape}")
-    if SIMD == "plain":
-        return a @ b
-    if not rows * columns * depth:
+    if SIMD == "plain" or rows < NARROW_ROWS:  # for so few rows, B is hardly read again: memory sets the pace
+        return np.ascontiguousarray(a @ b)
+    if not columns * depth:
         return np.zeros((rows, columns), np.float32)
-    if rows < NARROW_ROWS:  # a product reads that many rows, so they have to be there
-        a = np.pad(a, ((0, NARROW_ROWS - rows), (0, 0)))
     product = memory.empty((rows, columns))
     workers = numba.get_num_threads()
     own = DEPTH * PANEL + CELLS
@@ -178,8 +176,8 @@ def _copy_panel(b, b_steps, k, column, columns, panel):
             here, to = b[(k + row) * b_steps[0] + column :][:width], panel[row, :width]
             for v in range(width):
                 to[v] = here[v]
-    else:
-        for v in range(width):
-            here = b[k * b_steps[0] + (column + v) * b_steps[1] :]
-            for row in range(terms):
-                panel[row, v] = here[row * b_steps[0]]
+        return
+    for v in range(width):
+        here = b[k * b_steps[0] + (column + v) * b_steps[1] :]
+        for row in range(terms):
+            panel[row, v] = here[row * b_steps[0]]

@@ -174,8 +174,9 @@ def correlator(rows: int, columns: int) -> Callable:
 
     with A[l, r, k] at ``a + l a_line + r a_row + k a_k``, the rows of B one after the other from `b`, S[r, :] at
     ``start + r start_row`` and C[r, :] at ``c + r c_row``. It is `multiply` with all that a convolution wants of it:
-    rows of windows that lie apart, a bias to start from (`start_row` 0) or a sum to go on with (S = C), and a ReLU to
-    end with (`floor` 0; minus infinity for none). A NaN is never lost. `lines` and `depth` are at least 1.
+    rows of windows that lie apart, a bias (`start_row` 0) or an earlier sum (S = C) that is added at the end, where it
+    costs the fewest roundings, and a ReLU (`floor` 0; minus infinity for none). A NaN is never lost. `lines` and
+    `depth` are at least 1.
     """
 
     @intrinsic
@@ -188,7 +189,6 @@ def correlator(rows: int, columns: int) -> Callable:
         places = [at(b, c, (c_row, r), (number(BYTES), v)) for r, v in cells]
         for place in places:
             expect(b, place)
-        first = [load(b, at(b, start, (start_row, r), (number(BYTES), v))) for r, v in cells]
         row_of = [at(b, number(0), (a_row, r)) for r in range(rows)]
         before, line, loop = b.block, b.append_basic_block("line"), b.append_basic_block("k")
         following, after = b.append_basic_block("next"), b.append_basic_block("done")
@@ -209,14 +209,16 @@ def correlator(rows: int, columns: int) -> Callable:
         b.position_at_end(following)
         ahead = b.add(outer[0], number(1)), b.add(outer[1], a_line), step[2]
         b.cbranch(b.icmp_signed("<", ahead[0], lines), line, after)
-        arriving = [(outer, (number(0), a, panel, *first), before), (outer, (*ahead, *new), following)]
+        zeros = [constant(0)] * len(cells)
+        arriving = [(outer, (number(0), a, panel, *zeros), before), (outer, (*ahead, *new), following)]
         arriving += [(inner, (number(0), *outer[1:]), line), (inner, (*step, *new), loop)]
         for phis, values, block in arriving:
             for phi, value in zip(phis, values, strict=True):
                 phi.add_incoming(value, block)
         b.position_at_end(after)
         least = spread(b, floor)
-        for place, value in zip(places, new, strict=True):
+        for (r, v), place, value in zip(cells, places, new, strict=True):
+            value = b.fadd(value, load(b, at(b, start, (start_row, r), (number(BYTES), v))))
             store(b, b.select(b.fcmp_ordered("<", value, least), least, value), place)
         return context.get_dummy_value()
 
