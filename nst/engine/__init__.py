@@ -1,4 +1,5 @@
-"""What moves a picture: the objective, the loop over an optimiser's steps, checkpoints, and style transfer's terms."""
+"""What moves a picture: the objective, the loop over an optimiser's steps, checkpoints, style transfer's terms;
+and what trains a network: one step on a mini-batch."""
 
 from nst.engine.budget import fit
 from nst.engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -8,6 +9,7 @@ from nst.engine.objective import Evaluation, Objective, Term
 from nst.engine.optimise import Progressed, optimise
 from nst.engine.style_transfer import StyleTransfer
 from nst.engine.tiled import TiledObjective
+from nst.engine.training_step import Trained, training_step
 
 __all__ = [
     "Checkpoint",
@@ -18,6 +20,7 @@ __all__ = [
     "StyleTransfer",
     "Term",
     "TiledObjective",
+    "Trained",
     "available_memory",
     "fit",
     "load_checkpoint",
@@ -27,4 +30,5 @@ __all__ = [
     "resident",
     "save_checkpoint",
     "spell_memory",
+    "training_step",
 ]

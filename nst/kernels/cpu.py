@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nst.kernels import cpu_columns, cpu_direct, cpu_plain, cpu_winograd, memory, reference
+from nst.kernels import cpu_columns, cpu_direct, cpu_plain, cpu_training, cpu_winograd, memory, reference
 from nst.kernels.cpu_elementwise import (
     adam_step,
     combine,
@@ -30,9 +30,9 @@ from nst.kernels.cpu_norms import (
     relu_backward,
     relu_forward,
 )
-from nst.kernels.cpu_plain import conv2d_backward_weights
 from nst.kernels.cpu_pooling import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 from nst.kernels.cpu_products import gram_sum, matrix_product
+from nst.kernels.cpu_updates import sgd_step
 from nst.kernels.cpu_windows import source
 from nst.kernels.reference import NO_PADDING, Pair, Sides
 from nst.kernels.threads import one_at_a_time
@@ -62,6 +62,7 @@ __all__ = [
     "preprocess_forward",
     "relu_backward",
     "relu_forward",
+    "sgd_step",
     "squared_error",
     "squared_overshoot",
     "total_variation",
@@ -138,6 +139,20 @@ def conv2d_backward_input(
     """Return the gradient with respect to the input; see `nst.kernels.reference.conv2d_backward_input`."""
     filters = prepare(weight, stride, padding, groups)
     return conv2d_relu_backward_input(dy, None, filters, input_shape, relu=False)
+
+
+@one_at_a_time
+def conv2d_backward_weights(
+    dy: np.ndarray,
+    x: np.ndarray,
+    weight_shape: tuple[int, int, int, int],
+    stride: Pair = (1, 1),
+    padding: Sides = NO_PADDING,
+    groups: int = 1,
+) -> np.ndarray:
+    """Return the gradient of the weights; see `nst.kernels.reference.conv2d_backward_weights`."""
+    module = cpu_plain if SIMD == "plain" else cpu_training
+    return module.conv2d_backward_weights(dy, x, weight_shape, stride, padding, groups)
 
 
 @one_at_a_time

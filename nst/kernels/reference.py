@@ -40,6 +40,7 @@ from nst.kernels.reference_pooling import (
     max_pool_backward,
     max_pool_forward,
 )
+from nst.kernels.reference_updates import sgd_step
 from nst.kernels.reference_windows import (
     NO_PADDING,
     Pair,
@@ -79,6 +80,7 @@ __all__ = [
     "rectify",
     "relu_backward",
     "relu_forward",
+    "sgd_step",
     "squared_error",
     "squared_overshoot",
     "total_variation",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nst import kernels
 from nst.layers.base import Layer
 
 
@@ -49,20 +50,21 @@ class Linear(Layer):
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Return y (N, M), and x unless frozen."""
         self.output_shape(x.shape)
-        y = x @ self.weight.astype(x.dtype, copy=False)
+        y = kernels.select(x.dtype).matrix_product(x, self.weight.astype(x.dtype, copy=False))
         if self.bias is not None:
             y += self.bias
         return y, None if self.frozen else x
 
     def backward(self, dy: np.ndarray, saved: np.ndarray | None) -> np.ndarray:
         """Return dx (N, D)."""
-        return dy @ self.weight.T.astype(dy.dtype, copy=False)
+        weight = self.weight.astype(dy.dtype, copy=False)
+        return kernels.select(dy.dtype).matrix_product(dy, weight, transpose_b=True)
 
     def gradients(self, dy: np.ndarray, saved: np.ndarray | None) -> dict[str, np.ndarray]:
         """Return dweight and dbias; nothing when frozen."""
         if self.frozen:
             return {}
-        dweight = saved.T @ dy
+        dweight = kernels.select(dy.dtype).matrix_product(saved, dy, transpose_a=True)
         if self.bias is None:
             return {"weight": dweight}
         # NumPy adds along the batch one by one: in float32 a sum over many rows would lose digits.

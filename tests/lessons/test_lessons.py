@@ -136,12 +136,12 @@ def test_update_mends_what_the_check_reports(tmp_path: Path, capsys: pytest.Capt
     """A stale excerpt gives status 1; `--update` rewrites it, and then all is well."""
     page = tmp_path / "page.md"
     page.write_text(
-        "Text.\n\n<!-- excerpt: nst.layers.relu:ReLU.backward body -->\n```python\nold\n```\nMore.\n"
+        "Text.\n\n<!-- excerpt: nst.kernels.reference_norms:relu_backward body -->\n```python\nold\n```\nMore.\n"
     )
     assert main([], [page]) == 1
     assert main(["--update"], [page]) == 0
     assert main([], [page]) == 0
-    assert "    return dy * saved\n```\nMore.\n" in page.read_text()
+    assert "    return dy * mask\n```\nMore.\n" in page.read_text()
     assert capsys.readouterr().out.splitlines() == ["page.md: out of date", "page.md: updated"]
 
 

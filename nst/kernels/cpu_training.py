@@ -1,0 +1,271 @@
+"""The gradient of a convolution's weights on the CPU: float32, in parallel, on the product of `nst.kernels.vectors`.
+
+Both ways are products of a transposed matrix with another, summed over all places of all pictures:
+
+- *direct*, for any convolution: dW = X^T dY, where a row of X holds the pixels that one window sees. X is never whole
+  in memory; each task gathers the columns that it needs, for some hundred windows at a time.
+- *Winograd*, for 3x3 at stride 1: `nst.kernels.winograd_gradients`. One such product for each of the 36 values of a
+  tile, over a sixteenth of the places: 4 times fewer multiplications.
+
+No two tasks write to the same place, and how a sum is cut does not depend on the number of threads; so neither does
+a single bit of the result. A float32 sum over a megapixel may lose the third digit: here one runs over `PLACES`
+windows or `TILES` tiles, and these partial sums are added up.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from nst.kernels import memory
+from nst.kernels.compiled import jit
+from nst.kernels.threads import one_at_a_time
+from nst.kernels.vectors import BYTES, COLUMNS, FLOATS, PANEL, ROWS, WIDTH, multiply
+from nst.kernels.winograd_gradients import spread2, spread4, taps2, taps4
+from nst.kernels.winograd_points import F2, F4, Matrices
+from nst.kernels.winograd_transforms import read2, read4
+
+PLACES = 256  # windows that a float32 sum runs over
+ROWS_OF_A_TASK = 16 * ROWS  # rows of dW
+TILES = 256  # tiles that a float32 sum runs over
+FEW = 16  # channels below which the transforms would cost more than they save
+PANEL_BYTES = PANEL * FLOATS
+
+Pair = tuple[int, int]
+Padding = tuple[Pair, Pair]
+
+
+@one_at_a_time
+def conv2d_backward_weights(
+    dy: np.ndarray,
+    x: np.ndarray,
+    weight_shape: tuple[int, ...],
+    stride: Pair = (1, 1),
+    padding: Padding = ((0, 0), (0, 0)),
+    groups: int = 1,
+) -> np.ndarray:
+    """Return the gradient of the weights; see `nst.kernels.reference.conv2d_backward_weights`."""
+    kh, kw, c_in, c_out = weight_shape
+    if groups > 1:
+        one = (kh, kw, c_in, c_out // groups)
+        parts = zip(np.split(dy, groups, axis=3), np.split(x, groups, axis=3), strict=True)
+        return np.concatenate([conv2d_backward_weights(d, a, one, stride, padding) for d, a in parts], axis=3)
+    x, dy = np.ascontiguousarray(x), np.ascontiguousarray(dy)
+    if not dy.size:
+        return np.zeros(weight_shape, np.float32)
+    matrices = _cheapest(dy.shape[1:3]) if (kh, kw, *stride) == (3, 3, 1, 1) else None
+    if matrices is None or min(c_in, c_out) < FEW:
+        return _direct(dy, x, weight_shape, stride, padding)
+    return _winograd(dy, x, matrices, padding)
+
+
+def _cheapest(size: Pair) -> Matrices | None:
+    """Return the tiles with the fewest multiplications for a map of this size; None where it is direct that has."""
+    costs = {9 * size[0] * size[1]: None}
+    for matrices in (F2, F4):
+        tiles = -(-size[0] // matrices.tile) * -(-size[1] // matrices.tile)
+        costs.setdefault(matrices.size**2 * tiles, matrices)
+    return costs[min(costs)]
+
+
+def _up(count: int, multiple: int) -> int:
+    return -(-count // multiple) * multiple
+
+
+def _direct(dy, x, weight_shape, stride, padding):
+    """dW = X^T dY, in blocks of rows of dW and, where these are few, of windows as well."""
+    *_, c_out = weight_shape
+    rows = int(np.prod(weight_shape[:3]))
+    places = dy.size // c_out
+    blocks = -(-rows // ROWS_OF_A_TASK)
+    parts = max(1, min(places // (4 * PLACES), 16 // blocks))
+    sums = np.empty((parts, _up(rows, ROWS_OF_A_TASK), _up(c_out, PANEL)))
+    (top, _), (left, _) = padding
+    _sum_over_windows(x, dy, *weight_shape[:2], *stride, top, left, sums)
+    return sums.sum(axis=0)[:rows, :c_out].astype(np.float32).reshape(weight_shape)
+
+
+@jit(parallel=True)
+def _sum_over_windows(x, dy, kh, kw, sh, sw, top, left, sums):
+    """sums[part, r, o] = sum over the windows of a part of x at tap and channel r, times dy[..., o]."""
+    images, height, width, c_out = dy.shape
+    places = images * height * width
+    parts, all_rows, columns = sums.shape
+    blocks = all_rows // ROWS_OF_A_TASK
+    share = (places + parts - 1) // parts
+    rows = kh * kw * x.shape[3]
+    flat = dy.reshape(places, c_out)
+    for task in prange(parts * blocks):
+        part, first = task // blocks, task % blocks * ROWS_OF_A_TASK
+        count = min(ROWS_OF_A_TASK, rows - first)
+        seen = np.zeros((PLACES, ROWS_OF_A_TASK), np.float32)
+        panel = np.zeros((PLACES, PANEL), np.float32)
+        product = np.empty((ROWS_OF_A_TASK, PANEL), np.float32)
+        total = sums[part, first : first + ROWS_OF_A_TASK]
+        total[:] = 0
+        end = min(places, (part + 1) * share)
+        for start in range(part * share, end, PLACES):
+            depth = min(PLACES, end - start)
+            _gather(x, kw, sh, sw, top, left, height, width, start, depth, first, count, seen)
+            for column in range(0, columns, PANEL):
+                wide = min(PANEL, c_out - column)
+                for p in range(depth):
+                    panel[p, :wide] = flat[start + p, column : column + wide]
+                for r in range(0, count, ROWS):
+                    multiply(
+                        seen.ctypes.data + r * FLOATS, FLOATS, ROWS_OF_A_TASK * FLOATS,
+                        panel.ctypes.data, PANEL_BYTES, product.ctypes.data + r * PANEL_BYTES, PANEL_BYTES, depth,
+                    )  # fmt: skip
+                for r in range(count):
+                    sum_here, product_here = total[r, column : column + PANEL], product[r]
+                    for v in range(PANEL):
+                        sum_here[v] += product_here[v]
+
+
+@jit
+def _gather(x, kw, sh, sw, top, left, height, width, start, depth, first, count, seen):
+    """seen[p, :count] = what window `start + p` sees at the taps and channels `first`, `first + 1` ... of dW's rows."""
+    channels = x.shape[3]
+    done = 0
+    while done < count:
+        tap, channel = (first + done) // channels, (first + done) % channels
+        run = min(channels - channel, count - done)
+        for p in range(depth):
+            place = start + p
+            i = place // width % height * sh - top + tap // kw
+            j = place % width * sw - left + tap % kw
+            to = seen[p, done : done + run]
+            if 0 <= i < x.shape[1] and 0 <= j < x.shape[2]:
+                pixels = x[place // (width * height), i, j, channel : channel + run]
+                for c in range(run):
+                    to[c] = pixels[c]
+            else:
+                to[:] = 0
+        done += run
+
+
+def _winograd(dy, x, matrices, padding):
+    """dW = sum over tiles of G^T [ (A dy A^T) * (B^T d B) ] G, `TILES` tiles at a time."""
+    images, height, width, c_out = dy.shape
+    c_in, square = x.shape[3], matrices.size**2
+    down, across = -(-height // matrices.tile), -(-width // matrices.tile)
+    tiles = min(TILES, images * down * across)
+    # Distances that are powers of two would send everything to the same few lines of the nearest cache.
+    pitch, panels = _up(c_in, WIDTH) + WIDTH, -(-c_out // PANEL)
+    v_step, d_step = tiles * pitch + WIDTH, panels * tiles * PANEL + WIDTH
+    u_step = panels * _up(c_in, ROWS) * PANEL + WIDTH
+    room = memory.scratch(square * (v_step + d_step + u_step))
+    v, d, u = np.split(room, (square * v_step, square * (v_step + d_step)))
+    dw = np.zeros((9, c_in, panels * PANEL), np.float32)
+    (top, _), (left, _) = padding
+    steps = pitch, v_step, d_step, u_step
+    _sum_over_tiles(x, dy, top, left, matrices.tile, down, across, tiles, steps, v, d, u, dw)
+    return np.ascontiguousarray(dw[:, :, :c_out]).reshape(3, 3, c_in, c_out)
+
+
+@jit(parallel=True)
+def _sum_over_tiles(x, dy, top, left, m, down, across, tiles, steps, v, d, u, dw):
+    """dw[tap, c, o] += the gradient that the tiles send to the taps, `tiles` of them at a time.
+
+    v is (values, tiles, pitch), d (values, panels, tiles, PANEL), u (values, panels, C_in, PANEL), all of them with the
+    given steps between values.
+    """
+    pitch, v_step, d_step, u_step = steps
+    square = (m + 2) * (m + 2)
+    c_in, panels = x.shape[3], dw.shape[2] // PANEL
+    rows = (c_in + ROWS - 1) // ROWS * ROWS
+    all_tiles = x.shape[0] * down * across
+    v_at, d_at, u_at, dw_at = v.ctypes.data, d.ctypes.data, u.ctypes.data, dw.ctypes.data
+    for start in range(0, all_tiles, tiles):
+        count = min(tiles, all_tiles - start)
+        for t in prange(count):
+            image, place = (start + t) // (down * across), (start + t) % (down * across)
+            i, j = place // across * m, place % across * m
+            _transform_pixels(x, image, i - top, j - left, m, v_at + t * pitch * FLOATS, v_step * FLOATS)
+            _transform_gradient(
+                dy, image, i, j, m, d_at + t * PANEL_BYTES, tiles * PANEL_BYTES, d_step * FLOATS
+            )
+        for task in prange(square * panels):
+            value, panel = task // panels, task % panels
+            a = v_at + value * v_step * FLOATS
+            b = d_at + (value * d_step + panel * tiles * PANEL) * FLOATS
+            c = u_at + (value * u_step + panel * rows * PANEL) * FLOATS
+            for r in range(0, rows, ROWS):
+                multiply(
+                    a + r * FLOATS, FLOATS, pitch * FLOATS, b, PANEL_BYTES,
+                    c + r * PANEL_BYTES, PANEL_BYTES, count,
+                )  # fmt: skip
+        for task in prange(panels * c_in):
+            panel, c = task // c_in, task % c_in
+            for vector in range(COLUMNS):
+                source = u_at + (panel * rows + c) * PANEL_BYTES + vector * BYTES
+                to = dw_at + (c * panels + panel) * PANEL_BYTES + vector * BYTES
+                if m == 4:
+                    taps4(source, u_step * FLOATS, to, c_in * panels * PANEL_BYTES)
+                else:
+                    taps2(source, u_step * FLOATS, to, c_in * panels * PANEL_BYTES)
+
+
+@jit
+def _transform_pixels(x, image, i, j, m, to, step):
+    """Write B^T d B of the tile whose first pixel is (i, j), every 16 (or 8) channels of it."""
+    n, channels = m + 2, x.shape[3]
+    whole = (channels + WIDTH - 1) // WIDTH * WIDTH
+    inside = 0 <= i and i + n <= x.shape[1] and 0 <= j and j + n <= x.shape[2] and channels == whole
+    if inside:
+        source, row, column = x[image, i, j].ctypes.data, x.shape[2] * channels * FLOATS, channels * FLOATS
+        _read_tile(m, source, row, column, whole, to, step)
+    else:
+        copy = np.empty((n, n, whole), np.float32)
+        _copy_tile(x, image, i, j, copy)
+        _read_tile(m, copy.ctypes.data, n * whole * FLOATS, whole * FLOATS, whole, to, step)
+
+
+@jit
+def _read_tile(m, source, row, column, channels, to, step):
+    for c in range(0, channels * FLOATS, BYTES):
+        if m == 4:
+            read4(source + c, 0, row, column, np.float32(1), to + c, step)
+        else:
+            read2(source + c, 0, row, column, np.float32(1), to + c, step)
+
+
+@jit
+def _transform_gradient(dy, image, i, j, m, to, panel, step):
+    """Write A dy A^T of the tile whose first output is (i, j), panel by panel."""
+    channels = dy.shape[3]
+    whole = (channels + PANEL - 1) // PANEL * PANEL
+    if i + m <= dy.shape[1] and j + m <= dy.shape[2] and channels == whole:
+        source, row, column = dy[image, i, j].ctypes.data, dy.shape[2] * channels * FLOATS, channels * FLOATS
+        _spread_tile(m, source, row, column, whole, to, panel, step)
+    else:
+        copy = np.empty((m, m, whole), np.float32)
+        _copy_tile(dy, image, i, j, copy)
+        _spread_tile(m, copy.ctypes.data, m * whole * FLOATS, whole * FLOATS, whole, to, panel, step)
+
+
+@jit
+def _spread_tile(m, source, row, column, channels, to, panel, step):
+    for first in range(channels // PANEL):
+        for vector in range(COLUMNS):
+            here, there = source + first * PANEL_BYTES + vector * BYTES, to + first * panel + vector * BYTES
+            if m == 4:
+                spread4(here, row, column, there, step)
+            else:
+                spread2(here, row, column, there, step)
+
+
+@jit
+def _copy_tile(x, image, i, j, copy):
+    """Copy the pixels of a tile, with zeros where it lies outside the picture and beyond its channels."""
+    channels = x.shape[3]
+    for a in range(copy.shape[0]):
+        for b in range(copy.shape[1]):
+            to = copy[a, b]
+            if 0 <= i + a < x.shape[1] and 0 <= j + b < x.shape[2]:
+                pixels = x[image, i + a, j + b]
+                for c in range(channels):
+                    to[c] = pixels[c]
+                to[channels:] = 0
+            else:
+                to[:] = 0
