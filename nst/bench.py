@@ -14,8 +14,9 @@ from nst.cli import Parser, run_door
 from nst.errors import NstError, printable
 from nst.files import atomic_write
 from nst.measure import sides, tables
-from nst.measure.arithmetic import of_step
+from nst.measure.arithmetic import of_step, of_training
 from nst.measure.each_layer import facts_and_layers
+from nst.measure.job import Job
 from nst.measure.jobs import he_weights, layers_job, step_job
 from nst.measure.machine import cores, machine
 from nst.measure.peer import Side
@@ -50,9 +51,13 @@ def _parser() -> Parser:
     door = doors.add_parser("step", help="a whole step of style transfer")
     _add_network(door, "256,512")
     door.add_argument("--pooling", choices=("max", "avg"), default="max", help="between the blocks")
-    door.add_argument("--cold", action="store_true", help="time a start with nothing compiled as well")
-    door.add_argument("--exact", action="store_true", help="compare with float64 as well (slow)")
+    _add_steps(door)
     door.set_defaults(run=step)
+    door = doors.add_parser("train", help="a training step of VGG-19 with batch normalisation")
+    door.add_argument("--batch", type=_count, default=128, help="pictures, of 32x32 pixels")
+    _add_random(door)
+    _add_steps(door)
+    door.set_defaults(run=train)
     for door in doors.choices.values():
         _add_common(door)
     return parser
@@ -63,10 +68,17 @@ def _add_network(door: argparse.ArgumentParser, default: str) -> None:
         "--size", type=sizes, default=default, metavar="N|WxH,...", help="of the pictures, in pixels"
     )
     door.add_argument("--weights", metavar="FILE", help="of a VGG-19 or VGG-16 (default: random numbers)")
-    door.add_argument(
-        "--width", type=_share, default=1.0, help="share of VGG-19's channels, without --weights"
-    )
-    door.add_argument("--seed", type=whole, default=0, help="of what is random")
+    _add_random(door)
+
+
+def _add_random(door: argparse.ArgumentParser) -> None:
+    door.add_argument("--width", type=_share, default=1.0, help="share of VGG-19's channels")
+    door.add_argument("--seed", type=_whole, default=0, help="of what is random")
+
+
+def _add_steps(door: argparse.ArgumentParser) -> None:
+    door.add_argument("--cold", action="store_true", help="time a start with nothing compiled as well")
+    door.add_argument("--exact", action="store_true", help="compare with float64 as well (slow)")
 
 
 def _add_common(door: argparse.ArgumentParser) -> None:
@@ -97,7 +109,7 @@ def _side(text: str) -> int:
     return _within(text, 16, 16384)
 
 
-def whole(text: str) -> int:
+def _whole(text: str) -> int:
     """Parse a number that is not negative."""
     return _within(text, 0, 2**32 - 1)
 
@@ -126,10 +138,6 @@ def _share(text: str) -> float:
     return found
 
 
-def _ours(options: argparse.Namespace) -> Side:
-    return sides.ours(options.threads, options.isa)
-
-
 def _rounds(options: argparse.Namespace) -> int:
     return options.rounds or (QUICK if options.quick else ROUNDS)
 
@@ -145,10 +153,10 @@ def _weights(options: argparse.Namespace) -> Weights:
 
 def layers(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> None:
     """Measure each layer alone."""
-    weights = _weights(options)
+    weights, ours = _weights(options), sides.ours(options.threads, options.isa)
     for height, width in options.size:
         job, facts = layers_job(weights, height, width, options.seed), {}
-        for found in facts_and_layers(job, _ours(options), rivals, _rounds(options)):
+        for found in facts_and_layers(job, ours, rivals, _rounds(options)):
             if isinstance(found, dict):
                 facts = found
                 _say(tables.vectors(facts), tables.layer_head(rivals))
@@ -158,19 +166,34 @@ def layers(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> 
 
 
 def step(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> None:
-    """Measure whole steps."""
+    """Measure whole steps of style transfer."""
     weights = _weights(options)
     for height, width in options.size:
         job = step_job(weights, height, width, options.pooling, options.seed)
-        cold = first_ever(job, _ours(options)) if options.cold else None
-        found = measure(job, _ours(options), rivals, _rounds(options), options.exact)
-        if not rows:
-            _say(*tables.step_head(job, found))
-        rows.append({"size": [width, height], "cold": cold, "step": found})
         operations = of_step(layers_job(weights, height, width).settings["rows"])
-        _say(*tables.step_lines(f"{width}x{height}", found, operations))
-        if cold is not None:
-            _say(f"{'':12}first step {cold:.2f} s after the start where nothing was compiled before")
+        _measure(f"{width}x{height}", job, operations, options, rivals, rows)
+
+
+def train(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> None:
+    """Measure a training step."""
+    from nst.measure.training_job import train_job
+
+    job = train_job(options.batch, options.width, options.seed)
+    _measure(f"batch {options.batch}", job, of_training(job), options, rivals, rows)
+
+
+def _measure(
+    name: str, job: Job, operations: int, options: argparse.Namespace, rivals: list[Side], rows: list[Any]
+) -> None:
+    ours = sides.ours(options.threads, options.isa)
+    cold = first_ever(job, ours) if options.cold else None
+    found = measure(job, ours, rivals, _rounds(options), options.exact)
+    if not rows:
+        _say(tables.about(job), tables.vectors(found.facts), tables.step_head(found))
+    rows.append({"name": name, "operations": operations, "cold": cold, "step": found})
+    _say(*tables.step_lines(name, found, operations))
+    if cold is not None:
+        _say(f"{'':12}first step {cold:.2f} s after the start where nothing was compiled before")
 
 
 def _say(*lines: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,28 +75,27 @@ def ratios(ours: Timing, theirs: Timing) -> tuple[float, float, float]:
 def fastest(
     sides: Iterable[Side], more: Callable[[Side], Iterable[Side]], folder: Path, rounds: int = 2
 ) -> tuple[Peer, list[Timing]]:
-    """Try each side alone, then what `more` makes of the fastest; return it, running, and all the timings.
+    """Try sides in turns, then the fastest of them with what `more` makes of it; return the fastest, running.
 
-    At most two are held in memory at once.
+    The others have ended by then. In turns, so that a machine that is slow for a while misleads nobody.
     """
-    best, tried, todo = None, [], list(sides)
-    try:
-        while todo:
-            peer = Peer(todo.pop(0), folder)
-            try:
-                tried += alternate([peer], "", rounds)
-                if best is None or tried[-1].median < best[0]:
-                    peer, best = best and best[1], (tried[-1].median, peer)
-            finally:
-                if peer:
-                    peer.close()
-            if not todo and more:
-                todo, more = list(more(best[1].side)), None
-    except BaseException:
-        if best:
-            best[1].close()
-        raise
-    return best[1], tried
+    with ExitStack() as stack:
+        peers = [stack.enter_context(Peer(side, folder)) for side in sides]
+        best, tried = _race(peers, rounds)
+        if extra := [stack.enter_context(Peer(side, folder)) for side in more(best.side)]:
+            before = [timing for timing in tried if timing.name != best.side.name]
+            best, tried = _race([best, *extra], rounds)
+            tried += before
+        stack.pop_all()
+        for peer in {*peers, *extra} - {best}:
+            peer.close()
+    return best, tried
+
+
+def _race(peers: Sequence[Peer], rounds: int) -> tuple[Peer, list[Timing]]:
+    """Return the fastest, and all the timings."""
+    timings = alternate(peers, "", rounds)
+    return peers[int(np.argmin([timing.median for timing in timings]))], timings
 
 
 def difference(found: np.ndarray, truth: np.ndarray) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nst import kernels
 from nst.measure.job import CORNER, Job, corner, noise
+from nst.measure.peak import facts
 
 ONE, BORDER, NONE = (1, 1), ((1, 1), (1, 1)), ((0, 0), (0, 0))
 WINDOW = (2, 2)
@@ -45,8 +46,6 @@ class Layers:
 
     def facts(self) -> dict[str, Any]:
         """Return the choice of vectors, and the peak of the micro-kernel."""
-        from nst.measure.ours import facts
-
         return facts()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +9,8 @@ import numpy as np
 from nst.engine.objective import Objective, Term
 from nst.engine.style_transfer import StyleTransfer
 from nst.measure.job import Job
+from nst.measure.peak import facts
+from nst.measure.stopwatch import Stopwatch
 from nst.measure.worker import Work, serve
 from nst.networks import Weights, vgg
 
@@ -66,27 +66,6 @@ class Step:
         return facts()
 
 
-class Stopwatch:
-    """The time spent in each phase; within a phase that calls another, only the inner one's clock runs."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._inside = 0.0  # what phases within the one that runs have taken
-
-    def timed(self, phase: str, call: Callable) -> Callable:
-        """Return a function that does the same and takes the time."""
-
-        def wrapped(*arguments: Any, **options: Any) -> Any:
-            start, before, self._inside = time.perf_counter(), self._inside, 0.0
-            found = call(*arguments, **options)
-            took = time.perf_counter() - start
-            self.seconds[phase] = self.seconds.get(phase, 0.0) + took - self._inside
-            self._inside = before + took
-            return found
-
-        return wrapped
-
-
 class Timed:
     """A term of the objective whose calls count as the phase of the losses."""
 
@@ -99,22 +78,17 @@ class Timed:
         return self._call(features)
 
 
-def facts() -> dict[str, Any]:
-    """Return the choice of vectors, and the peak of the micro-kernel in operations a second."""
-    from nst.kernels.vectors import SIMD
-    from nst.measure.peak import peaks
-
-    return {"simd": SIMD, **peaks()}
-
-
 def make(job: Job) -> Work:
     """Return the work that a job asks for."""
     if job.kind == "layers":
         from nst.measure.our_layers import Layers
 
         return Layers(job)
-    makers: dict[str, Callable[[Job], Work]] = {"step": Step}
-    return makers[job.kind](job)
+    if job.kind == "train":
+        from nst.measure.our_training import Training
+
+        return Training(job)
+    return Step(job)
 
 
 if __name__ == "__main__":

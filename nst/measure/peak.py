@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numba
 import numpy as np
@@ -43,6 +44,11 @@ def peaks() -> dict[str, float]:
         return {}
     threads = numba.get_num_threads()
     return {"peak1": _rate(1), "peak": _rate(threads), "threads": threads}
+
+
+def facts() -> dict[str, Any]:
+    """Return the choice of vectors, and the peaks."""
+    return {"simd": SIMD, **peaks()}
 
 
 def _rate(threads: int) -> float:

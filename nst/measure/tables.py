@@ -13,15 +13,8 @@ from nst.measure.whole_step import Measured
 PHASES = ("forward", "losses", "backward", "update")
 
 # A heading and a width for each column; the first ones are words.
-STEP = (
-    ("", 12),
-    ("", 46),
-    ("s", 9),
-    ("±", 9),
-    *((phase, 10) for phase in PHASES[:3]),
-    ("GFLOP/s", 9),
-    ("MiB", 7),
-)
+STEP = ("", 12), ("", 46), ("s", 9), ("±", 9)
+RATES = ("GFLOP/s", 9), ("MiB", 7)
 LAYER = (
     ("", 9),
     ("", 9),
@@ -57,37 +50,50 @@ def vectors(facts: dict[str, Any]) -> str:
     )
 
 
-def step_head(job: Job, found: Measured) -> list[str]:
-    """Return what is measured, and the head of the table."""
+def about(job: Job) -> str:
+    """Return what is measured, in words."""
     told = job.settings
+    if job.kind == "train":
+        return f"VGG-19 with batch normalisation, a training step of {len(job.arrays['images'])} pictures"
     network = f"{told['network']} to {told['layers'][-1]}, {told['pooling']} pooling"
-    taps = f"content {', '.join(told['content'])}; style {', '.join(told['styles'])}; total variation"
-    return [f"{network}: {taps}", vectors(found.facts), line(STEP)]
+    return (
+        f"{network}: content {', '.join(told['content'])}; style {', '.join(told['styles'])}; total variation"
+    )
+
+
+def step_head(found: Measured) -> str:
+    """Return the head of a table of steps."""
+    return line([*STEP, *((phase, 10) for phase in _phases(found)), *RATES])
+
+
+def _phases(found: Measured) -> list[str]:
+    return [phase for phase in PHASES if phase in found.ours.phases]
 
 
 def step_lines(name: str, found: Measured, operations: float) -> list[str]:
     """Return a line for each side, and what they say of each other."""
-    lines = [_side(name, found.ours, operations)]
+
+    def side(name: str, timing: Timing, note: str = "") -> str:
+        phases = [(f"{timing.phases.get(phase, 0):.4f}", 10) for phase in _phases(found)]
+        rates = (f"{operations / timing.median / 1e9:.0f}", 9), (f"{timing.memory / 2**20:.0f}", 7)
+        cells = (name, 12), (timing.name + note, 46), (f"{timing.median:.4f}", 9), (f"{timing.spread:.4f}", 9)
+        return line([*cells, *phases, *rates])
+
+    lines = [side(name, found.ours)]
     if found.rival:
-        lines.append(_side("", found.rival, operations))
-        lines += [_side("", timing, operations, " (tried)") for timing in found.tried]
+        lines.append(side("", found.rival))
+        lines += [side("", timing, " (tried)") for timing in found.tried]
     lines.append(f"{'':12}first step {found.start_up:.2f} s after the start of the process")
     if found.rival:
         low, middle, high = found.ratio
-        memory = " to ".join(sorted({f"{found.ours.memory / one.memory:.2f}" for one in found.tried}))
+        memory = found.ours.memory / found.rival.memory
         lines.append(
             f"{'':12}{middle:.2f} times as fast as {found.rival.name} (quartiles {low:.2f} to {high:.2f}) "
-            f"in {memory} of the memory"
+            f"in {memory:.2f} of the memory"
         )
         apart = ", ".join(f"{key} {value:.1e}" for key, value in found.agreement.items())
         lines.append(f"{'':12}relative differences: {apart}")
     return lines
-
-
-def _side(name: str, timing: Timing, operations: float, note: str = "") -> str:
-    phases = [f"{timing.phases[phase]:.4f}" if phase in timing.phases else "" for phase in PHASES[:3]]
-    cells = [name, timing.name + note, f"{timing.median:.4f}", f"{timing.spread:.4f}", *phases]
-    return line(STEP, [*cells, f"{operations / timing.median / 1e9:.0f}", f"{timing.memory / 2**20:.0f}"])
 
 
 def layer_head(rivals: Sequence[object]) -> str:

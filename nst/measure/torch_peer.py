@@ -190,10 +190,93 @@ class Layers:
         return facts()
 
 
+class Training:
+    """A training step of VGG-19 with batch normalisation."""
+
+    def __init__(self, job: Job, layout: str) -> None:
+        self.told, self.tensors = job.settings, Tensors(job, layout)
+        self.images = self.tensors.picture(job.arrays["images"])
+        self.labels = torch.from_numpy(job.arrays["labels"])
+        self.mean = torch.tensor(self.told["mean"]).view(1, 3, 1, 1)
+        self.start(self.told["dropout"])
+
+    def start(self, dropout: float) -> None:
+        """Begin with fresh parameters."""
+        arrays = self.tensors.job.arrays
+        named = {name: found for name, found in arrays.items() if name not in ("images", "labels")}
+        self.parameters = {
+            name: (
+                self.tensors.kernel(name.removesuffix(".weight"))
+                if found.ndim == 4
+                else torch.from_numpy(found.T.copy())
+            ).requires_grad_(True)
+            for name, found in named.items()
+        }
+        norms = [name for name in self.told["layers"] if name.startswith("norm")]
+        lengths = {name: len(named[f"{name}.gamma"]) for name in norms}
+        self.running = {name: (torch.zeros(count), torch.ones(count)) for name, count in lengths.items()}
+        self.dropout = dropout
+        how = {**self.told["sgd"], "lr": self.told["learning_rate"]}
+        self.optimizer = torch.optim.SGD(self.parameters.values(), fused=True, **how)
+
+    def scores(self) -> torch.Tensor:
+        """Return the scores of the batch."""
+        x, parameters = self.images - self.mean, self.parameters
+        for name in self.told["layers"][1:]:
+            kind = name.rstrip("_0123456789")
+            if kind == "conv":
+                x = F.conv2d(x, parameters[f"{name}.weight"], padding=1)
+            elif kind == "norm":
+                gamma, beta = parameters[f"{name}.gamma"], parameters[f"{name}.beta"]
+                x = F.batch_norm(x, *self.running[name], gamma, beta, training=True)
+            elif kind == "fc":
+                x = F.linear(x, parameters[f"{name}.weight"])
+            else:
+                x = self._simple(kind, x)
+        return x
+
+    def _simple(self, kind: str, x: torch.Tensor) -> torch.Tensor:
+        if kind == "pool":
+            return F.max_pool2d(x, 2)
+        if kind == "drop":
+            return F.dropout(x, self.dropout)
+        return F.relu_(x) if kind == "relu" else x.flatten(1)
+
+    def run(self, item: str) -> dict[str, float]:
+        """Train for one step."""
+        start = time.perf_counter()
+        self.optimizer.zero_grad()
+        loss = F.cross_entropy(self.scores(), self.labels)
+        walked = time.perf_counter()
+        loss.backward()
+        back = time.perf_counter()
+        self.optimizer.step()
+        self.value = float(loss.detach())
+        done = time.perf_counter()
+        return {"forward": walked - start, "backward": back - walked, "update": done - back}
+
+    def results(self, item: str) -> dict[str, np.ndarray]:
+        """Return the loss of a first step, without dropout, whose draws differ, and all that moves the weights."""
+        self.start(0.0)
+        self.run("")
+        moved = [self.optimizer.state[found]["momentum_buffer"] for found in self.parameters.values()]
+        flat = [
+            one.permute(2, 3, 1, 0) if one.ndim == 4 else one.t() if one.ndim == 2 else one for one in moved
+        ]
+        return {
+            "value": np.array(self.value),
+            "gradient": torch.cat([one.reshape(-1) for one in flat]).numpy(),
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Return the version, and the vectors that it uses."""
+        return facts()
+
+
 def make(job: Job, layout: str) -> Work:
     """Return the work that a job asks for."""
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    return {"step": Step, "layers": Layers}[job.kind](job, layout)
+    return {"step": Step, "layers": Layers, "train": Training}[job.kind](job, layout)
 
 
 if __name__ == "__main__":
