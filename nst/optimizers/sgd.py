@@ -69,10 +69,11 @@ class SGD:
                     )
                 work.append((label, parameter, gradient.astype(parameter.dtype, copy=False)))
         for label, parameter, gradient in work:
-            velocity = self._velocity.setdefault(label, np.zeros_like(parameter))
+            if label not in self._velocity:
+                self._velocity[label] = np.zeros_like(parameter)
             step = kernels.select(parameter.dtype).sgd_step
             how = float(learning_rate), self.momentum, self.weight_decay, self.nesterov
-            step(parameter, gradient, velocity, *how)
+            step(parameter, gradient, self._velocity[label], *how)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the velocities by `layer.name`: all that `load` needs to go on; empty before a first step."""
