@@ -16,14 +16,14 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import llvmlite
 import numba
-from numba import config, njit
+from numba import config, njit, types
 from numba.core import event
 
 # Sums may be reordered and fused; infinities and NaN keep their meaning (plain fastmath would break them).
@@ -36,15 +36,32 @@ UNUSED = 3 * 24 * 3600  # seconds after which a folder that no run has used is i
 _IMPORT = re.compile(r"^\s*(?:from|import)\s+([\w.]+)(?:\s+import\s+(\([^)]*\)|.*))?", re.MULTILINE)
 
 
-def jit(function: Callable | None = None, *, parallel: bool = False) -> Callable:
-    """Compile a function when it is first called, and keep the result on disk. Other Python threads go on meanwhile."""
+def jit(function: Callable | None = None, **options: object) -> Callable:
+    """Compile a function when it is first called, and keep the result on disk. Other Python threads go on meanwhile.
+
+    `options` are numba's, as ``parallel=True``.
+    """
     if function is None:
-        return lambda function: jit(function, parallel=parallel)
+        return lambda function: jit(function, **options)
     before, config.CACHE_DIR = config.CACHE_DIR, folder(Path(function.__code__.co_filename))
     try:  # numba reads its setting here, once for each function
-        return njit(cache=True, fastmath=FAST, nogil=True, parallel=parallel)(function)
+        made = njit(cache=True, fastmath=FAST, nogil=True, no_cfunc_wrapper=True, **options)(function)
     finally:
         config.CACHE_DIR = before
+    template = made.get_call_template
+
+    def called(args: Sequence[types.Type], kws: Mapping[str, types.Type]) -> tuple:
+        """Compile for a call from another kernel, but not once more for each constant in the place of a number."""
+        return template([_general(arg) for arg in args], {name: _general(arg) for name, arg in kws.items()})
+
+    made.get_call_template = called
+    return made
+
+
+def _general(kind: types.Type) -> types.Type:
+    """Return int64 for every integer, and for a constant its type."""
+    kind = types.unliteral(kind)
+    return types.int64 if isinstance(kind, types.Integer) else kind
 
 
 def before_compiling(call: Callable[[], None]) -> None:
