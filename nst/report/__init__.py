@@ -3,5 +3,6 @@
 from nst.report.html import write_report
 from nst.report.progress import Progress
 from nst.report.trace import Row, Trace, versions, write_json
+from nst.report.words import duration
 
-__all__ = ["Progress", "Row", "Trace", "versions", "write_json", "write_report"]
+__all__ = ["Progress", "Row", "Trace", "duration", "versions", "write_json", "write_report"]

@@ -9,7 +9,7 @@ from nst.cli import Parser
 from nst.errors import NstError, nearest
 from nst.images import MAX_PIXELS
 from nst.networks import Network
-from nst.session.values import counts, layers, number, shares, whole
+from nst.session.values import counts, layers, memory, number, shares, whole
 
 STARTS = ("content", "random", "style")
 
@@ -117,6 +117,8 @@ def _add_optimiser(group: argparse._ArgumentGroup) -> None:
 
 def _add_work(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
+    add("--memory", type=memory, metavar="AMOUNT",
+        help="2GB, 50%% ...: stay within it, by painting in tiles, which never show")  # fmt: skip
     add(
         "--print-every",
         type=whole(1),

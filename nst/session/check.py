@@ -26,7 +26,8 @@ def check(plan: Plan) -> int:
     exactly zero, and a check there would prove nothing.
     """
     content = plan.sources.content_at(plan.scales[0])
-    objective = plan.objective(content, plan.sources.styles_at(plan.scales[0], content)).astype(np.float64)
+    styles = plan.sources.styles_at(plan.scales[0], content)
+    objective = plan.transfer.objective(plan.network, content, styles).astype(np.float64)
     start = plan.start().astype(np.float64)
     image = start + NOISE * plan.rng.standard_normal(start.shape)
     print(

@@ -9,17 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from nst.engine.checkpoint import Checkpoint, save_checkpoint
-from nst.engine.objective import Objective
-from nst.engine.optimise import Progressed, optimise
-from nst.errors import NstError, printable
+from nst.engine import Checkpoint, Layout, Objective, Progressed, optimise, save_checkpoint
+from nst.errors import NstError
 from nst.images import eight_bits, resize_to
 from nst.report import Progress, Trace
 from nst.session.interrupt import interruptible
 from nst.session.outputs import INPUT, Outputs, shown, small, thin, thumbnail
 from nst.session.plan import Plan
 from nst.session.resuming import spelled
-from nst.session.scales import Scale
+from nst.session.scales import Scale, left
 
 EARLY = (1, 2, 5, 10, 20, 50)  # iterations worth a picture, beside those that are saved
 
@@ -34,12 +32,12 @@ class Run:
     outputs
         Where to.
     checkpoint
-        From where, if not from the beginning.
+        From where, if not from the beginning; it belongs to the plan.
 
     Raises
     ------
     NstError
-        When the checkpoint does not belong to the plan.
+        When the state of the optimiser in the checkpoint makes no sense.
     """
 
     def __init__(self, plan: Plan, outputs: Outputs, checkpoint: Checkpoint | None = None) -> None:
@@ -48,9 +46,9 @@ class Run:
         self.hues = small(plan.sources.content.pixels) if keep else None  # for the pictures along the way
         self.timings: dict[str, float] = {}
         self.inputs: list[tuple[str, np.ndarray]] = []
-        self.optimizer = plan.optimizer()
         if checkpoint is None:
             self.scale, self.done, self.iteration, self.trace = 0, 0, 0, Trace()
+            self.optimizer = plan.optimizer(0)
             self.image = plan.start()
             self.thumbnails = {0: thumbnail(self.image, self.hues)}
         else:
@@ -58,16 +56,7 @@ class Run:
         self._last = time.perf_counter()
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        for role in {**self.plan.hashes, **checkpoint.hashes}:
-            if checkpoint.hashes.get(role) != self.plan.hashes.get(role):
-                raise NstError(
-                    f"the {printable(role)} is not the one that the checkpoint was made with; start anew"
-                )
-        if checkpoint.scale >= len(self.plan.scales):
-            raise NstError(f"the checkpoint was made with more than {len(self.plan.scales)} scales")
-        expected = self.plan.sources.content_size(self.plan.scales[checkpoint.scale])
-        if checkpoint.image.shape[1:3] != expected:
-            raise NstError(f"the checkpoint's image is {checkpoint.image.shape[1:3]}, not {expected}")
+        self.optimizer = self.plan.optimizer(checkpoint.scale)
         try:
             self.optimizer.load(checkpoint.optimizer)
             self.plan.rng.bit_generator.state = checkpoint.rng
@@ -83,6 +72,10 @@ class Run:
     def _now(self) -> Scale:
         """The scale that is being painted."""
         return self.plan.scales[self.scale]
+
+    @property
+    def _layout(self) -> Layout:
+        return self.plan.layouts[self.scale]
 
     def paint(self) -> tuple[str, bool]:
         """Do the iterations that are left and write all files; return why it ended and whether on request."""
@@ -104,8 +97,7 @@ class Run:
 
     def _left(self) -> int:
         """Return how many iterations are left, at this scale and all finer ones."""
-        ahead = sum(scale.iterations for scale in self.plan.scales[self.scale + 1 :])
-        return max(0, self._now.iterations - self.done) + ahead
+        return sum(left(self.plan.scales, self.scale, self.done))
 
     def _targets(self) -> Objective:
         """Measure content and styles at the scale."""
@@ -117,14 +109,14 @@ class Run:
                 *((f"style {number}", style) for number, style in enumerate(styles, 1)),
             ]
             self.inputs = [(name, eight_bits(small(picture[0], INPUT))) for name, picture in named]
-            return self.plan.objective(content, styles)
+            return self.plan.objective(self.scale, content, styles)
 
     def _iterate(self, objective: Objective, progress: Progress, interrupted: Callable[[], bool]) -> str:
         """Do the iterations of the scale; return why they ended."""
         if interrupted():
             return f"stopped on request after iteration {self.iteration}"
-        last = self.iteration + max(0, self._now.iterations - self.done)
-        later = [scale for scale in self.plan.scales[self.scale + 1 :]]
+        last = self.iteration + left(self.plan.scales, self.scale, self.done)[self.scale]
+        later = self.plan.scales[self.scale + 1 :]
         cost = sum(scale.iterations * (scale.size / self._now.size) ** 2 for scale in later)
         progress.stage(self.iteration + self._left(), last, cost)
 
@@ -155,8 +147,9 @@ class Run:
         if self._is_milestone() or step.iteration in EARLY:
             self.thumbnails[step.iteration] = thumbnail(step.image, self.hues)
             thin(self.thumbnails)
-        # A backward pass for each term: as long as two iterations or three, so not often.
-        shares = self._shares(objective) if self._is_milestone() or self.done == 1 else None
+        # A backward pass for each term: as long as two iterations or three, so not often; in tiles as long as ten.
+        looked = not self._layout.tiled and (self._is_milestone() or self.done == 1)
+        shares = self._shares(objective) if looked else None
         self.trace.add(
             step.iteration,
             step.value,
@@ -187,7 +180,7 @@ class Run:
             return resize_to(array[0], size)[None]
 
         with self._timed("enlarging"):
-            coarse, self.optimizer = self.optimizer, self.plan.optimizer()
+            coarse, self.optimizer = self.optimizer, self.plan.optimizer(self.scale)
             self.optimizer.adopt(coarse, resize, ratio)
             self.image = resize(self.image)
         return True
@@ -206,7 +199,10 @@ class Run:
                     done=self.done,
                     image=self.image,
                     optimizer=self.optimizer.state(),
-                    settings={"arguments": spelled(plan.options, self.outputs.checkpoint.parent)},
+                    settings={
+                        "arguments": spelled(plan.options, self.outputs.checkpoint.parent),
+                        "process": plan.process,
+                    },
                     hashes=plan.hashes,
                     rng=plan.rng.bit_generator.state,
                     trace=self.trace.to_plain(),

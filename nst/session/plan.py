@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from nst.engine.objective import Objective
-from nst.engine.style_transfer import StyleTransfer
+from nst.engine import Layout, Objective, StyleTransfer, fit, parse_memory, settled_process
 from nst.errors import NstError
 from nst.files import sha256
-from nst.networks import Network, vgg
+from nst.networks import Network, fused, vgg
 from nst.optimizers import LBFGS, Adam
 from nst.session.arguments import choose_layers
 from nst.session.scales import Scale, schedule
@@ -46,29 +45,49 @@ class Plan:
     scales: list[Scale]
     hashes: dict[str, str]
     notes: list[str]
+    process: int | None = None
+    layouts: list[Layout] = field(init=False)
     rng: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.options.seed)
+        self.process = self.process or settled_process(self.fast, self.transfer.taps)
+        self.layouts = [self._layout(scale) for scale in self.scales]
+        for scale, layout in zip(self.scales, self.layouts, strict=True):
+            said = ([layout.describe()] if layout.tiled else []) + list(layout.notes)
+            self.notes += [f"at {scale.size} px: {line}" for line in said]
 
     @cached_property
-    def taps(self) -> list[str]:
-        """The layers at which the objective looks."""
-        return list(dict.fromkeys([*self.transfer.content_layers, *self.transfer.style_layers]))
+    def fast(self) -> Network:
+        """The network as it is painted with: fused, with the same features at the taps."""
+        return fused(self.network, self.transfer.taps)
 
     def start(self) -> np.ndarray:
         """Return the picture that the first scale begins with."""
         return self.sources.start_at(self.scales[0], self.rng)
 
-    def objective(self, content: np.ndarray, styles: list[np.ndarray]) -> Objective:
-        """Measure the targets and return the objective."""
-        return self.transfer.objective(self.network, content, styles)
+    def _layout(self, scale: Scale) -> Layout:
+        """Decide whether a scale is painted whole or in tiles."""
+        return fit(
+            self.fast,
+            self.transfer,
+            (1, *self.sources.content_size(scale), 3),
+            [(1, *size, 3) for size in self.sources.style_sizes(scale)],
+            optimizer=self.options.optimizer,
+            history=self.options.history,
+            memory=self.options.memory and parse_memory(self.options.memory),
+            process=self.process,
+        )
 
-    def optimizer(self) -> LBFGS | Adam:
-        """Return a fresh optimiser."""
+    def objective(self, scale: int, content: np.ndarray, styles: list[np.ndarray]) -> Objective:
+        """Measure the targets of a scale and return its objective."""
+        return self.transfer.objective(self.fast, content, styles, self.layouts[scale])
+
+    def optimizer(self, scale: int) -> LBFGS | Adam:
+        """Return a fresh optimiser for a scale."""
         if self.options.optimizer == "adam":
             return Adam(learning_rate=self.options.learning_rate)
-        return LBFGS(history=self.options.history)
+        return LBFGS(history=self.layouts[scale].history)
 
     def settings(self) -> dict[str, Any]:
         """Return the options with every default spelled out, for the record."""
@@ -100,13 +119,16 @@ class Plan:
         return ", then ".join(f"{scale.iterations} iterations at {scale.size} px" for scale in self.scales)
 
 
-def make_plan(options: argparse.Namespace) -> Plan:
+def make_plan(options: argparse.Namespace, process: int | None = None) -> Plan:
     """Read what the options name and decide what they leave open.
+
+    `process` is the memory of the process before a run, in bytes, where it is not to be measured: a run that goes on
+    takes that of its beginning, so that its tiles are the same.
 
     Raises
     ------
     NstError
-        For a file that cannot be used, a layer that does not exist, a picture that is too small.
+        For a file that cannot be used, a layer that does not exist, a picture that is too small or does not fit.
     """
     scales = schedule(options)
     weights, found, line = read_weights(options)
@@ -132,26 +154,24 @@ def make_plan(options: argparse.Namespace) -> Plan:
         options.style_blend or (),
     )
     hashes = {"network": sha256(found) if found else weights.source, **sources.hashes}
-    plan = Plan(options, network, sources, transfer, scales, hashes, notes + sources.notes)
-    _check_sizes(plan)
-    return plan
+    _check_sizes(network, transfer.taps, sources, scales)
+    return Plan(options, network, sources, transfer, scales, hashes, notes + sources.notes, process)
 
 
-def _check_sizes(plan: Plan) -> None:
+def _check_sizes(network: Network, taps: list[str], sources: Sources, scales: list[Scale]) -> None:
     """Fail before the work begins when a picture is, at the coarsest scale, too small for the deepest layer."""
-    first = plan.scales[0]
-    sizes = {"content": plan.sources.content_size(first)}
-    sizes |= {f"style {number}": size for number, size in enumerate(plan.sources.style_sizes(first), 1)}
-    needed = plan.network.needed(plan.taps)
+    sizes = {"content": sources.content_size(scales[0])}
+    sizes |= {f"style {number}": size for number, size in enumerate(sources.style_sizes(scales[0]), 1)}
+    needed = network.needed(taps)
     for role, size in sizes.items():
         shape = (1, *size, 3)
-        for node in plan.network.nodes.values():
+        for node in network.nodes.values():
             if node.name in needed:
                 try:
                     shape = node.layer.output_shape(shape)
                 except NstError as error:
                     larger = "--style-scale or --size" if role.startswith("style") else "--size"
-                    fewer = ", or fewer --scales" if len(plan.scales) > 1 else ""
+                    fewer = ", or fewer --scales" if len(scales) > 1 else ""
                     raise NstError(
                         f"the {role} at {_pixels(size)} is too small for {node.name}; use a larger {larger}{fewer}"
                     ) from error

@@ -7,13 +7,25 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nst.errors import NstError
+from nst.engine import Checkpoint
+from nst.errors import NstError, printable
 from nst.session.arguments import STARTS, parse, parser
+from nst.session.plan import Plan
 from nst.session.scales import schedule
 
-# What a resumed run may change: none of it has an influence on the iterations. Files may lie elsewhere by now; their
-# hashes say whether they are the same.
-FREE = ("iterations", "output", "print_every", "save_every", "quiet", "debug", "resume", "max_pixels")
+# What a resumed run may change: none of it has an influence on the iterations, but for the rounding of tiles. Files may
+# lie elsewhere by now; their hashes say whether they are the same.
+FREE = (
+    "iterations",
+    "output",
+    "print_every",
+    "save_every",
+    "quiet",
+    "debug",
+    "resume",
+    "max_pixels",
+    "memory",
+)
 FREE += ("dry_run", "check_gradients", "pictures", "weights")
 
 
@@ -71,3 +83,31 @@ def resumed(argv: Sequence[str], saved: object, folder: Path) -> argparse.Namesp
             f"--iterations: the checkpoint was made with {len(schedule(before))} scales; give as many numbers"
         )
     return now
+
+
+def check_belongs(checkpoint: Checkpoint, plan: Plan) -> None:
+    """Raise an `NstError` unless a checkpoint is one of this plan: of its files, its scales and their sizes."""
+    for role in {**plan.hashes, **checkpoint.hashes}:
+        if checkpoint.hashes.get(role) != plan.hashes.get(role):
+            raise NstError(
+                f"the {printable(role)} is not the one that the checkpoint was made with; start anew"
+            )
+    if checkpoint.scale >= len(plan.scales):
+        raise NstError(f"the checkpoint was made with more than {len(plan.scales)} scales")
+    expected = plan.sources.content_size(plan.scales[checkpoint.scale])
+    if checkpoint.image.shape[1:3] != expected:
+        raise NstError(f"the checkpoint's image is {checkpoint.image.shape[1:3]}, not {expected}")
+
+
+def process_of(checkpoint: Checkpoint) -> int:
+    """Return the memory of the process before the run that a checkpoint is of: tiles are cut by it.
+
+    Raises
+    ------
+    NstError
+        When the checkpoint has no such number.
+    """
+    found = checkpoint.settings.get("process")
+    if type(found) is not int or found <= 0:
+        raise NstError("the checkpoint does not say how much memory its run began with")
+    return found

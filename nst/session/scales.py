@@ -8,6 +8,7 @@ the next size begins, which then has only the strokes to add.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nst.errors import NstError
@@ -49,6 +50,12 @@ def schedule(options: argparse.Namespace) -> list[Scale]:
     if len(asked) != count:
         raise NstError(f"--iterations has {len(asked)} numbers for {count} scales; give one, or one for each")
     return [Scale(size, iterations) for size, iterations in zip(sizes, asked, strict=True)]
+
+
+def left(scales: Sequence[Scale], scale: int = 0, done: int = 0) -> list[int]:
+    """Return how many iterations are left at each scale, when so many are done at one of them."""
+    ahead = [later.iterations for later in scales[scale + 1 :]]
+    return [0] * scale + [max(0, scales[scale].iterations - done)] + ahead
 
 
 def _halvings(size: int) -> int:

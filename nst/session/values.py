@@ -6,6 +6,9 @@ import argparse
 import math
 from collections.abc import Callable
 
+from nst.engine import parse_memory
+from nst.errors import NstError
+
 
 def number(low: float = -math.inf, high: float = math.inf, above: bool = False) -> Callable[[str], float]:
     """Return a type for argparse: a finite number of at least `low` (more than `low` with `above`)."""
@@ -64,3 +67,12 @@ def counts(text: str) -> list[int]:
 
 
 counts.__name__ = "whole number"  # what argparse calls it
+
+
+def memory(text: str) -> str:
+    """Return an amount of memory, such as `2GB` or `50%`, as it is; what that comes to is the machine's matter."""
+    try:
+        parse_memory(text)
+    except NstError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
