@@ -133,7 +133,7 @@ def test_each_start_is_its_own(paint, pictures, tmp_path):
 
 
 def test_a_dry_run_says_what_it_would_do_and_does_nothing(door, pictures, tmp_path):
-    """Sizes, layers, weights and memory on stdout; no file; sizes follow --size and --style-scale."""
+    """Sizes, layers, weights, time and memory on stdout; no file; sizes follow --size and --style-scale."""
     before = sorted(os.listdir(tmp_path))
     ended = door(main, *pictures, *QUICK, "--style-scale", 0.5, "--dry-run")
     assert (ended.status, ended.err) == (0, "")
@@ -144,6 +144,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(door, pictures, tmp_pa
         "output: out.png",
     ):
         assert part in ended.out
+    assert re.search(r"^about \S+ m?s, \d+ MB$", ended.out.splitlines()[-1]), ended.out
     assert sorted(os.listdir(tmp_path)) == before
 
 

@@ -59,6 +59,8 @@ ARGUMENTS = {
     "--save-every 0": "0 is not a whole number from 1",
     "--max-pixels 0": "0 is not a whole number from 1",
     "--max-pixels 100": "has 40x30 pixels, more than --max-pixels 100 allows",
+    "--memory much": "argument --memory: ",
+    "--memory 10MB --content-layers relu1_1 --style-layers relu1_1": "--memory 10MB is too little to paint 32x24",
     "--optimizer sgd": "invalid choice: 'sgd'",
     "--network vgg91": "invalid choice: 'vgg91'",
     "--pooling mean": "invalid choice: 'mean'",

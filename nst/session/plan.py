@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nst.engine import Layout, Objective, StyleTransfer, fit, parse_memory, settled_process
+from nst.engine import Layout, Objective, StyleTransfer, fit, parse_memory
+from nst.engine.budget import settled_process
 from nst.errors import NstError
 from nst.files import sha256
 from nst.networks import Network, fused, vgg
@@ -51,8 +52,13 @@ class Plan:
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.options.seed)
-        self.process = self.process or settled_process(self.fast, self.transfer.taps)
-        self.layouts = [self._layout(scale) for scale in self.scales]
+        self.process = self.process or settled_process(
+            self.fast, self.transfer.taps, (1, *self.sources.content_size(self.scales[0]), 3)
+        )
+        finest_first = [
+            self._layout(scale) for scale in reversed(self.scales)
+        ]  # what cannot fit tells of that one
+        self.layouts = finest_first[::-1]
         for scale, layout in zip(self.scales, self.layouts, strict=True):
             said = ([layout.describe()] if layout.tiled else []) + list(layout.notes)
             self.notes += [f"at {scale.size} px: {line}" for line in said]

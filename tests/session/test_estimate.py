@@ -17,7 +17,9 @@ def plan(pictures, filters, monkeypatch):
     """`plan(*arguments)` plans a run with the random network on a machine that takes a second for 1000 pixels a step."""
     monkeypatch.setattr("nst.session.sources.random_weights", lambda: filters)
     monkeypatch.setattr(
-        Calibration, "step", lambda self, shape: Estimate(*[shape[1] * shape[2] / 1000 / 4 * n for n in (1, 1, 2)])
+        Calibration,
+        "step",
+        lambda self, shape: Estimate(*[shape[1] * shape[2] / 1000 / 4 * n for n in (1, 1, 2)]),
     )
     monkeypatch.setattr(Calibration, "forward", lambda self, shape: 0.0)
 

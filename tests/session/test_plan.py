@@ -111,7 +111,8 @@ def test_the_settings_are_plain_and_whole(plan):
     """Every value that is recorded is one of JSON's, and no number is a NaN."""
     import json
 
-    found = plan("--style-layers", "relu1_1:0.5").settings()
+    found = plan("--style-layers", "relu1_1:0.5", "--dry-run", "--quiet").settings()
+    assert not {"dry_run", "check_gradients", "debug", "quiet", "resume"} & set(found)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["style_layers"] == {"relu1_1": 0.5}
     assert all(not isinstance(value, float) or math.isfinite(value) for value in found.values())
