@@ -41,9 +41,14 @@ def test_tiles_paint_the_same_picture(door, tight):
 
 def test_tiles_go_on_to_the_same_bytes(door, tight, monkeypatch):
     """Also where the process has more memory of its own by then: tiles are cut as they were."""
-    assert door(main, *tight, "--quiet", "--iterations", 4, "-o", "straight.png").status == 0
-    assert door(main, *tight, "--quiet", "--iterations", 2).status == 0
-    monkeypatch.setattr("nst.engine.budget.resident", lambda: 10**12)
+    with monkeypatch.context() as patch:
+        patch.setattr("nst.session.plan.settled_process", lambda *arguments: 300 << 20)
+        memory = make_plan(parse(tight[:-2])).layouts[0].total - (20 << 20)
+        tight[-1] = f"{memory / 1e6:.0f}MB"
+        assert make_plan(parse(tight)).layouts[0].tiled
+        assert door(main, *tight, "--quiet", "--iterations", 4, "-o", "straight.png").status == 0
+        assert door(main, *tight, "--quiet", "--iterations", 2).status == 0
+    monkeypatch.setattr("nst.session.plan.settled_process", lambda *arguments: 10**12)
     assert door(main, "--resume", "--quiet", "--iterations", 4) == (0, "", "")
     assert_same_run("straight.png", "out.png")
 

@@ -34,6 +34,8 @@ ACTIONS = (
     "quiet",
 )  # what is done, and how loudly: not what is painted
 
+ROUND = 32 << 20  # bytes
+
 
 @dataclass
 class Plan:
@@ -52,13 +54,12 @@ class Plan:
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.options.seed)
-        self.process = self.process or settled_process(
-            self.fast, self.transfer.taps, (1, *self.sources.content_size(self.scales[0]), 3)
-        )
-        finest_first = [
-            self._layout(scale) for scale in reversed(self.scales)
-        ]  # what cannot fit tells of that one
-        self.layouts = finest_first[::-1]
+        if self.process is None:
+            shape = (1, *self.sources.content_size(self.scales[0]), 3)
+            # Rounded up, so that the same run cuts the same tiles each time.
+            self.process = -(-settled_process(self.fast, self.transfer.taps, shape) // ROUND) * ROUND
+        # The finest first: what cannot fit tells of that one.
+        self.layouts = [self._layout(scale) for scale in reversed(self.scales)][::-1]
         for scale, layout in zip(self.scales, self.layouts, strict=True):
             said = ([layout.describe()] if layout.tiled else []) + list(layout.notes)
             self.notes += [f"at {scale.size} px: {line}" for line in said]

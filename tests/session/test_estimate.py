@@ -14,7 +14,7 @@ from nst.session.plan import make_plan
 
 @pytest.fixture
 def plan(pictures, filters, monkeypatch):
-    """`plan(*arguments)` plans a run with the random network on a machine that takes a second for 1000 pixels a step."""
+    """`plan(*arguments)` plans a run on a machine that takes a second for 1000 pixels of a step."""
     monkeypatch.setattr("nst.session.sources.random_weights", lambda: filters)
     monkeypatch.setattr(
         Calibration,
