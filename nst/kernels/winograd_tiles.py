@@ -16,8 +16,8 @@ from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
 
-from nst.kernels.compiled import jit
-from nst.kernels.vectors import BYTES, FLOATS, PANEL, ROWS, WIDTH, multiply
+from nst.kernels.compiled import inlined
+from nst.kernels.vectors import BYTES, FLOATS, PANEL, ROWS, WIDTH, multiply, multiply_add
 from nst.kernels.winograd_transforms import (
     read2,
     read2_masked,
@@ -26,7 +26,9 @@ from nst.kernels.winograd_transforms import (
     read4_masked,
     read4_unpooled,
     weights2,
+    weights2_edge,
     weights4,
+    weights4_edge,
     write2,
     write2_added,
     write2_avg,
@@ -114,11 +116,17 @@ def octets(typing_context: object, address: object) -> tuple:
     return types.CPointer(types.uint8)(types.int64), _pointer
 
 
+@intrinsic
+def integers(typing_context: object, address: object) -> tuple:
+    """Return an address as a pointer to int64."""
+    return types.CPointer(types.int64)(types.int64), _pointer
+
+
 def _pointer(context, b, signature, args):
     return b.inttoptr(args[0], ir.PointerType())
 
 
-@jit
+@inlined
 def _place(p, t):
     """Return picture, first output row and first output column of tile t."""
     n, inside = divmod(t, p.down * p.across)
@@ -126,7 +134,7 @@ def _place(p, t):
     return n, i * p.tile, j * p.tile
 
 
-@jit
+@inlined
 def _copy_in(p, n, row, column, to):
     """Copy the pixels of a tile from (row, column) on to scratch as they are to be transformed, zeros around them."""
     size, c = p.tile + 2, p.channels
@@ -156,31 +164,31 @@ def _copy_in(p, n, row, column, to):
                     pixel[k] = x[k] * scale if bits[k] & bit else np.float32(0)
 
 
-@jit
-def _read(tile, reading, x, kept, row, column, quarter, v, step, depth):
+@inlined
+def _read(p, reading, x, kept, row, column, v):
     """Transform one tile, all its channels."""
-    scale = np.float32(0.25 if quarter else 1)
-    if tile == 4 and reading == PLAIN:
-        for k in range(0, depth, BYTES):
-            read4(x + k, 0, row, column, scale, v + k, step)
-    elif tile == 4 and reading == MASKED:
-        for k in range(0, depth, BYTES):
-            read4_masked(x + k, kept + k, row, column, scale, v + k, step)
-    elif tile == 4:
-        for k in range(0, depth, BYTES):
-            read4_unpooled(x + k, kept + k // FLOATS, row, column, scale, v + k, step)
+    scale = np.float32(0.25 if p.quarter else 1)
+    if p.tile == 4 and reading == PLAIN:
+        for k in range(0, p.depth, BYTES):
+            read4(x + k, 0, row, column, scale, v + k, p.v_step)
+    elif p.tile == 4 and reading == MASKED:
+        for k in range(0, p.depth, BYTES):
+            read4_masked(x + k, kept + k, row, column, scale, v + k, p.v_step)
+    elif p.tile == 4:
+        for k in range(0, p.depth, BYTES):
+            read4_unpooled(x + k, kept + k // FLOATS, row, column, scale, v + k, p.v_step)
     elif reading == PLAIN:
-        for k in range(0, depth, BYTES):
-            read2(x + k, 0, row, column, scale, v + k, step)
+        for k in range(0, p.depth, BYTES):
+            read2(x + k, 0, row, column, scale, v + k, p.v_step)
     elif reading == MASKED:
-        for k in range(0, depth, BYTES):
-            read2_masked(x + k, kept + k, row, column, scale, v + k, step)
+        for k in range(0, p.depth, BYTES):
+            read2_masked(x + k, kept + k, row, column, scale, v + k, p.v_step)
     else:
-        for k in range(0, depth, BYTES):
-            read2_unpooled(x + k, kept + k // FLOATS, row, column, scale, v + k, step)
+        for k in range(0, p.depth, BYTES):
+            read2_unpooled(x + k, kept + k // FLOATS, row, column, scale, v + k, p.v_step)
 
 
-@jit
+@inlined
 def read_tiles(p: Plan, first: int, last: int, v: int, spare: int) -> None:
     """Write V of the tiles from `first` to `last` to `v`, tile by tile; `spare` is scratch for one tile."""
     pixel, size = FLOATS * p.channels, p.tile + 2
@@ -196,43 +204,45 @@ def read_tiles(p: Plan, first: int, last: int, v: int, spare: int) -> None:
         if inside and 0 <= row <= p.height - cells and 0 <= column <= p.width - cells:
             at = ((n * p.height + row) * p.width + column) * pixel
             kept = p.kept + (at // FLOATS if p.reading == UNPOOLED else at)
-            _read(p.tile, p.reading, p.x + at, kept, p.width * pixel, pixel, p.quarter, v, p.v_step, p.depth)
+            x, row, column, reading = p.x + at, p.width * pixel, pixel, p.reading
         else:
             _copy_in(p, n, i - p.top, j - p.left, spare)
-            _read(p.tile, PLAIN, spare, spare, size * p.depth, p.depth, 0, v, p.v_step, p.depth)
+            x, kept, row, column, reading = spare, spare, size * p.depth, p.depth, PLAIN
+        _read(p, reading, x, kept, row, column, v)
         v += p.depth
 
 
-@jit
-def _write(tile, writing, m, step, y, row, column, bias, least, bits, end):
+@inlined
+def _write(p, writing, m, y, row, column, bias, bits, end):
     """Transform one tile back, `end` bytes of channels."""
-    if tile == 4 and writing == STORED:
+    least = np.float32(0 if p.relu else -np.inf)
+    if p.tile == 4 and writing == STORED:
         for k in range(0, end, BYTES):
-            write4(m + k, step, y + k, row, column, bias + k, least, 0)
-    elif tile == 4 and writing == ADDED:
+            write4(m + k, p.m_step, y + k, row, column, bias + k, least, 0)
+    elif p.tile == 4 and writing == ADDED:
         for k in range(0, end, BYTES):
-            write4_added(m + k, step, y + k, row, column, bias, least, 0)
-    elif tile == 4 and writing == MAX_POOLED:
+            write4_added(m + k, p.m_step, y + k, row, column, bias, least, 0)
+    elif p.tile == 4 and writing == MAX_POOLED:
         for k in range(0, end, BYTES):
-            write4_max(m + k, step, y + k, row, column, bias + k, least, bits + k // FLOATS)
-    elif tile == 4:
+            write4_max(m + k, p.m_step, y + k, row, column, bias + k, least, bits + k // FLOATS)
+    elif p.tile == 4:
         for k in range(0, end, BYTES):
-            write4_avg(m + k, step, y + k, row, column, bias + k, least, bits + k // FLOATS)
+            write4_avg(m + k, p.m_step, y + k, row, column, bias + k, least, bits + k // FLOATS)
     elif writing == STORED:
         for k in range(0, end, BYTES):
-            write2(m + k, step, y + k, row, column, bias + k, least, 0)
+            write2(m + k, p.m_step, y + k, row, column, bias + k, least, 0)
     elif writing == ADDED:
         for k in range(0, end, BYTES):
-            write2_added(m + k, step, y + k, row, column, bias, least, 0)
+            write2_added(m + k, p.m_step, y + k, row, column, bias, least, 0)
     elif writing == MAX_POOLED:
         for k in range(0, end, BYTES):
-            write2_max(m + k, step, y + k, row, column, bias + k, least, bits + k // FLOATS)
+            write2_max(m + k, p.m_step, y + k, row, column, bias + k, least, bits + k // FLOATS)
     else:
         for k in range(0, end, BYTES):
-            write2_avg(m + k, step, y + k, row, column, bias + k, least, bits + k // FLOATS)
+            write2_avg(m + k, p.m_step, y + k, row, column, bias + k, least, bits + k // FLOATS)
 
 
-@jit
+@inlined
 def _copy_out(p, number, rows, columns, channel, count, side, line, tile, bits):
     """Copy the part of a tile of results that lies inside: `rows` by `columns` pixels, `count` channels from `channel`.
 
@@ -260,57 +270,64 @@ def _copy_out(p, number, rows, columns, channel, count, side, line, tile, bits):
                     y_bits[k] = result_bits[k]
 
 
-@jit
+@inlined
 def write_tiles(p: Plan, first: int, last: int, m: int, channel: int, spare: int) -> None:
     """Write the results of the tiles from `first` to `last` whose M, of CHANNELS channels from `channel` on, is at `m`.
 
     `spare` is scratch for one tile of results and its bits.
     """
     pixel, count = FLOATS * p.out_channels, min(CHANNELS, p.out_channels - channel)
-    least = np.float32(0 if p.relu else -np.inf)
     side, height, width = p.tile, p.out_height, p.out_width
     if p.writing >= MAX_POOLED:
         side, height, width = side // 2, height // 2, width // 2
-    bias, bits = p.bias + FLOATS * channel, spare + FLOATS * CHANNELS * side * side
-    instead = STORED if p.writing == ADDED else p.writing
+    bias, spare_bits = p.bias + FLOATS * channel, spare + FLOATS * CHANNELS * side * side
     for t in range(first, last):
         n, i, j = _place(p, t)
         if p.writing >= MAX_POOLED:
             i, j = i // 2, j // 2
         number = (n * height + i) * width + j
-        if i + side <= height and j + side <= width and count % WIDTH == 0:
+        inside = i + side <= height and j + side <= width and count % WIDTH == 0
+        if inside:
             at = number * p.out_channels + channel
-            _write(
-                p.tile, p.writing, m, p.m_step, p.y + FLOATS * at, width * pixel, pixel, bias, least, p.bits + at,
-                FLOATS * count,
-            )  # fmt: skip
+            y, row, column, bits, writing = p.y + FLOATS * at, width * pixel, pixel, p.bits + at, p.writing
         else:
-            row, column, end = (
-                FLOATS * CHANNELS * side,
-                FLOATS * CHANNELS,
-                (count + WIDTH - 1) // WIDTH * BYTES,
-            )
-            _write(p.tile, instead, m, p.m_step, spare, row, column, bias, least, bits, end)
+            y, row, column, bits = spare, FLOATS * CHANNELS * side, FLOATS * CHANNELS, spare_bits
+            writing = STORED if p.writing == ADDED else p.writing
+        _write(p, writing, m, y, row, column, bias, bits, (count + WIDTH - 1) // WIDTH * BYTES)
+        if not inside:
             rows, columns = max(0, min(side, height - i)), max(0, min(side, width - j))
-            _copy_out(p, number, rows, columns, channel, count, side, width, spare, bits)
+            _copy_out(p, number, rows, columns, channel, count, side, width, spare, spare_bits)
         m += p.m_row
 
 
-@jit
-def panels(p: Plan, i: int, panel: int, u: int, step: int) -> None:
-    """Write the values in row i of the transformed weights, one panel of each, to `u` and on in steps."""
-    taps, row = p.taps + panel * ROW, p.panels * ROW
-    for c in range(p.channels):
+@inlined
+def panels(p: Plan, i: int, panel: int, first: int, last: int, u: int, step: int) -> None:
+    """Write the values in row i of the transformed weights, one panel of each, to `u` and on in steps.
+
+    They are those of the input channels from `first` to `last`.
+    """
+    taps, row, g = p.taps + panel * ROW, p.panels * ROW, p.g + 3 * FLOATS * i
+    tap, edge = p.channels * row, i == 0 or i == p.tile + 1
+    if i == p.tile + 1:
+        taps, g = taps + 6 * tap, g + 2 * FLOATS
+    for c in range(first, last):
         for k in range(0, ROW, BYTES):
-            at, to = taps + c * row + k, u + c * ROW + k
-            if p.tile == 4:
-                weights4(p.g + 3 * FLOATS * i, at, p.channels * row, to, step)
+            at, to = taps + c * row + k, u + (c - first) * ROW + k
+            if p.tile == 4 and edge:
+                weights4_edge(g, at, tap, to, step)
+            elif p.tile == 4:
+                weights4(g, at, tap, to, step)
+            elif edge:
+                weights2_edge(g, at, tap, to, step)
             else:
-                weights2(p.g + 3 * FLOATS * i, at, p.channels * row, to, step)
+                weights2(g, at, tap, to, step)
 
 
-@jit
-def products(p: Plan, v: int, u: int, m: int, tiles: int) -> None:
-    """M = V U for one of the n * n values and one panel, rounded up to whole blocks of rows."""
+@inlined
+def products(p: Plan, v: int, u: int, m: int, tiles: int, channels: int, add: int) -> None:
+    """M = V U, or M += V U, for one of the n * n values and one panel, rounded up to whole blocks of rows."""
     for t in range(0, tiles, ROWS):
-        multiply(v + t * p.depth, p.depth, FLOATS, u, ROW, m + t * p.m_row, p.m_row, p.channels)
+        if add:
+            multiply_add(v + t * p.depth, p.depth, FLOATS, u, ROW, m + t * p.m_row, p.m_row, channels)
+        else:
+            multiply(v + t * p.depth, p.depth, FLOATS, u, ROW, m + t * p.m_row, p.m_row, channels)

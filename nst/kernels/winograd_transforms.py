@@ -243,11 +243,12 @@ def _avg_of_four(b: ir.IRBuilder, four: Vectors) -> tuple[ir.Value, ir.Value]:
     return b.fmul(constant(0.25), b.fadd(b.fadd(first, second), b.fadd(third, fourth))), bits
 
 
-def weight_transform(matrices: Matrices) -> Callable:
-    """Return the intrinsic ``(g, taps, tap, u, step)``: row i of G g G^T for one vector of weights.
+def weight_transform(matrices: Matrices, rows: int) -> Callable:
+    """Return the intrinsic ``(g, taps, tap, u, step)``: one row of G g G^T for one vector of weights.
 
-    `g` is the address of row i of G in float32, tap number e of the nine is read at ``taps + e tap``, value j of the
-    row goes to ``u + j step``.
+    `g` is the address of the row of G in float32, tap number e of the nine is read at ``taps + e tap``, value j of the
+    row goes to ``u + j step``. With `rows` = 1 only the first factor at `g` and the first row of taps are read: all
+    that the first and the last row of G need, which have one factor each.
     """
 
     @intrinsic
@@ -256,13 +257,14 @@ def weight_transform(matrices: Matrices) -> Callable:
 
     def emit(context, b, signature, args):
         g, taps, tap, u, step = args
-        add = fma(b)
-        factors = [spread(b, load(b, b.add(g, number(FLOATS * i)), F32)) for i in range(3)]
+        factors = [spread(b, load(b, b.add(g, number(FLOATS * i)), F32)) for i in range(rows)]
         columns = []
         for j in range(3):
-            first, second, third = (load(b, at(b, taps, (tap, 3 * i + j))) for i in range(3))
-            part = add(factors[1], second, b.fmul(factors[0], first))
-            columns.append(add(factors[2], third, part))
+            column = [load(b, at(b, taps, (tap, 3 * i + j))) for i in range(rows)]
+            total = b.fmul(factors[0], column[0])
+            for factor, value in zip(factors[1:], column[1:], strict=True):
+                total = fma(b)(factor, value, total)
+            columns.append(total)
         for j, value in enumerate(rows_in_pairs(b, matrices.weights, columns)):
             store(b, value, at(b, u, (step, j)))
         return context.get_dummy_value()
@@ -279,4 +281,5 @@ write4, write4_added, write4_max, write4_avg = (
 write2, write2_added, write2_max, write2_avg = (
     output_transform(F2, how) for how in (STORED, ADDED, MAX_POOLED, AVG_POOLED)
 )
-weights4, weights2 = weight_transform(F4), weight_transform(F2)
+weights4, weights4_edge = weight_transform(F4, 3), weight_transform(F4, 1)
+weights2, weights2_edge = weight_transform(F2, 3), weight_transform(F2, 1)
