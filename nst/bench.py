@@ -20,6 +20,7 @@ from nst.measure.job import Job
 from nst.measure.jobs import he_weights, layers_job, step_job
 from nst.measure.machine import cores, machine
 from nst.measure.peer import Side
+from nst.measure.training_job import train_job
 from nst.measure.whole_step import first_ever, measure
 from nst.networks import Weights
 from nst.report.trace import plain
@@ -176,8 +177,6 @@ def step(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> No
 
 def train(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> None:
     """Measure a training step."""
-    from nst.measure.training_job import train_job
-
     job = train_job(options.batch, options.width, options.seed)
     _measure(f"batch {options.batch}", job, of_training(job), options, rivals, rows)
 

@@ -48,6 +48,17 @@ def test_a_step_in_turns_with_pytorch(door, tmp_path):
     assert max(step["agreement"].values()) < 1e-4
 
 
+def test_a_training_step_alone(door, tmp_path):
+    """Forward, backward and update are told apart, and the arithmetic is three products for each of the network's."""
+    tiny = [word for word in TINY if word not in ("--size", "32")]
+    ended = door(main, "train", *tiny, "--batch", "4")
+    assert (ended.status, ended.err) == (0, "")
+    assert "a training step of 4 pictures" in ended.out
+    row = found(tmp_path)["rows"][0]
+    assert row["step"]["ours"]["phases"].keys() == {"forward", "backward", "update"}
+    assert row["operations"] > 0
+
+
 @needs_torch
 def test_layers_in_turns_with_pytorch(door, tmp_path, monkeypatch):
     """Every layer is there both ways, and both sides give what the definition gives in float64."""
