@@ -38,7 +38,9 @@ def gram(features: np.ndarray) -> np.ndarray:
         When there is not exactly one picture.
     """
     f = _as_matrix(features)
-    return kernels.select(f.dtype).gram_sum(f) / max(1, f.size)
+    total = kernels.select(f.dtype).gram_sum(f)
+    total /= max(1, f.size)
+    return total
 
 
 def gram_loss(features: np.ndarray, target_gram: np.ndarray, weight: float = 1.0) -> tuple[float, np.ndarray]:
@@ -87,12 +89,15 @@ def gram_loss(features: np.ndarray, target_gram: np.ndarray, weight: float = 1.0
         raise NstError(
             f"a Gram target of shape {target_gram.shape} does not fit {channels} channels of features"
         )
-    difference = gram(features) - target_gram
-    value = weight * float(np.square(difference).mean())
-    return value, gram_gradient(features, weight * difference, features.size)
+    difference = gram(features)
+    difference -= target_gram
+    value = weight * float(np.einsum("ij,ij", difference, difference)) / max(1, channels**2)
+    return value, gram_gradient(features, difference, features.size, weight)
 
 
-def gram_gradient(features: np.ndarray, difference: np.ndarray, count: int) -> np.ndarray:
+def gram_gradient(
+    features: np.ndarray, difference: np.ndarray, count: int, weight: float = 1.0
+) -> np.ndarray:
     r"""Return the gradient of the style loss by the features, or by some of the pixels, once D is known.
 
     Parameters
@@ -103,14 +108,18 @@ def gram_gradient(features: np.ndarray, difference: np.ndarray, count: int) -> n
         D = G - A of the whole picture.
     count : int
         H W C of the whole picture.
+    weight : float
+        Multiplies the result.
 
     Returns
     -------
     ndarray, shape (1, H, W, C)
-        4 / (C^2 count) F D, in the dtype of `features`.
+        4 weight / (C^2 count) F D, in the dtype of `features`.
     """
-    scale = 4 / (features.shape[-1] ** 2 * max(1, count))
-    scaled = (scale * difference).astype(features.dtype)
+    scale = 4 * weight / (features.shape[-1] ** 2 * max(1, count))
+    scaled = np.multiply(
+        scale, difference, out=np.empty(difference.shape, features.dtype), casting="same_kind"
+    )
     return kernels.select(features.dtype).matrix_product(_as_matrix(features), scaled).reshape(features.shape)
 
 
