@@ -25,6 +25,7 @@ from nst.networks.tiling import Tiling
 Shape = tuple[int, ...]
 
 KERNELS = 40 << 20  # bytes: the buffers of Winograd's transforms, at their largest
+GAPS = 1.08  # of a walk: between its arrays lie pages that were of no use to the next
 LITTLE = 24 << 20  # bytes: bands of features and pixels, Gram matrices, what the interpreter makes on the way
 FEWEST_PAIRS = 3  # of L-BFGS: with less it is hardly better than steepest descent
 KEPT = ("memory", "file", "nothing")  # the content features of a tiled picture
@@ -257,4 +258,7 @@ class Demand:
         return found[0], found[1]
 
     def _walk_bytes(self, height: int, width: int) -> int:
-        return walk_bytes(self.network, self.transfer.taps, (1, height, width, 3))
+        walk = GAPS * walk_bytes(self.network, self.transfer.taps, (1, height, width, 3))
+        # Of a whole picture, the gradients through features and through pixels are two arrays before they are a third.
+        whole = (height, width) == self.content[1:3]
+        return int(walk) + (2 * 4 * math.prod(self.content) if whole else 0)

@@ -94,6 +94,7 @@ def tile_features(
 def _by_tile(network, picture, tiling, taps) -> Iterator[tuple[int, str, np.ndarray]]:
     """Yield the number of each tile, each tap, and the features that the tile owns there, as an array of their own."""
     for index, tile in enumerate(tiling):
-        features, _ = network.forward(np.ascontiguousarray(picture[tile.crop]), tile.taps(taps))
+        crop = np.ascontiguousarray(picture[tile.crop])
+        features = network.forward(crop, tile.taps(taps))[0]  # without the tape, which goes at once
         for tap in list(features):
             yield index, tap, features.pop(tap)[tile.own(tap)].copy()

@@ -146,7 +146,7 @@ def tiled_grams(
     """Return what `nst.losses.gram` makes of the whole picture's features at each tap, by the tiles' sums."""
     sums: dict[str, np.ndarray] = dict.fromkeys(taps, 0.0)
     for tile in tiling:
-        features, _ = _forward(network, image, tile, tile.taps(sums))
+        features = _forward(network, image, tile, tile.taps(sums))[0]  # and the tape goes at once
         for tap in list(features):
             found = features.pop(tap)
             for band, _ in _bands(tile.own(tap), found):
