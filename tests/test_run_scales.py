@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import nst.optimizers
 from nst.engine.checkpoint import load_checkpoint, save_checkpoint
 from nst.run import main
 from tests.report.markup import Markup
@@ -156,14 +157,20 @@ def test_every_source_is_resized_from_its_original(paint, pictures):
     )  # the same in each channel: luminance alone
 
 
-def test_what_a_size_taught_helps_the_next(paint, monkeypatch):
-    """With the pairs of the coarser sizes the loss falls faster than with a fresh optimiser at each."""
-    how = "--iterations", "30,4", "--init", "random"
-    paint(*how)
-    adopted = rows()[-1]["loss"]
-    monkeypatch.setattr("nst.optimizers.LBFGS.adopt", lambda *arguments: None)
-    paint(*how)
-    assert adopted < rows()[-1]["loss"]
+@pytest.mark.parametrize("optimizer, name", [("lbfgs", "LBFGS"), ("adam", "Adam")])
+def test_what_a_size_taught_is_handed_to_the_next(paint, monkeypatch, optimizer, name):
+    """Each size's optimiser adopts from the one before, with the ratio of their pixels."""
+    kind, ratios = getattr(nst.optimizers, name), []
+    adopt = kind.adopt
+
+    def noted(self, coarse, resize, ratio):
+        ratios.append(ratio)
+        assert self is not coarse and coarse.state()
+        adopt(self, coarse, resize, ratio)
+
+    monkeypatch.setattr(kind, "adopt", noted)
+    paint("--optimizer", optimizer)
+    assert ratios == [4, 4]
 
 
 def test_pictures_along_the_way_keep_their_colours(paint, pictures):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from nst.networks import Network, fused
+from nst.optimizers.dot import dot
 
 
 class Term(Protocol):
@@ -91,11 +93,15 @@ class Objective:
         return gradients
 
     def gradient_norms(self, image: np.ndarray) -> dict[str, float]:
-        """Return the Euclidean norm of each term's own gradient: how hard each one pulls at the picture."""
-        return {
-            label: float(np.linalg.norm(gradient.astype(np.float64)))
-            for label, gradient in self.term_gradients(image).items()
-        }
+        """Return the Euclidean norm of each term's own gradient: how hard each one pulls at the picture.
+
+        An evaluation for each, as deep as its tap, so that no more is in memory than at a step.
+        """
+        norms = {}
+        for term in self.terms:
+            gradient = self.only(term.label)(image).gradient
+            norms[term.label] = math.sqrt(dot(gradient, gradient))
+        return norms
 
     def only(self, label: str) -> Objective:
         """Return the objective that consists of one of the terms."""

@@ -16,7 +16,6 @@ from nst.kernels import memory
 from nst.losses import Style, content_loss, gram_gradient
 from nst.networks import Network, fused
 from nst.networks.tiling import Area, Tiling
-from nst.optimizers.dot import dot
 
 BAND = 1 << 20  # numbers of a tile's features that are copied at once, to lie side by side
 
@@ -83,14 +82,6 @@ class TiledObjective(Objective):
     def term_gradients(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Return the gradient of the image for each term alone, by label: an evaluation for each."""
         return {term.label: self.only(term.label)(image).gradient for term in self.terms}
-
-    def gradient_norms(self, image: np.ndarray) -> dict[str, float]:
-        """Return the Euclidean norm of each term's own gradient, of which only one exists at a time."""
-        norms = {}
-        for term in self.terms:
-            gradient = self.only(term.label)(image).gradient
-            norms[term.label] = math.sqrt(dot(gradient, gradient))
-        return norms
 
     def only(self, label: str) -> TiledObjective:
         """Return the objective that consists of one of the terms."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ from nst.report import duration
 from nst.session.plan import Plan
 from nst.session.scales import Scale
 
-EVALUATIONS = {"lbfgs": 1.06, "adam": 1.0}  # in an iteration, on the average of many runs
+SEARCHED = 2  # evaluations that line searches of L-BFGS take at the beginning, beside one in each iteration
+SEARCHES = 0.02  # and later, in an iteration
 LONG = 2e7  # pixels times iterations; on two good cores, half a minute
 SAVING = 0.9e-6  # seconds a pixel: encoding the picture and the page's, writing the state
 
@@ -46,15 +48,20 @@ def _seconds(plan: Plan, scale: Scale, layout: Layout, count: int, pace: Calibra
     step, saves = pace.step(shape), count // plan.options.save_every + 1
     targets = pace.forward(shape)
     targets += sum(pace.forward((1, *size, 3)) for size in plan.sources.style_sizes(scale))
-    evaluations = count * EVALUATIONS[plan.options.optimizer]
-    # Looking how hard each term pulls is a pass forward, and one back for each.
-    shares = 0 if layout.tiled else step.total + (len(plan.transfer.taps) - 1) * step.backward
-    return (
-        targets
-        + evaluations * step.total * layout.work
-        + (saves + 1) * shares
-        + saves * SAVING * height * width
-    )
+    evaluations = count if plan.options.optimizer == "adam" else SEARCHED + count * (1 + SEARCHES)
+    # Looking how hard each term pulls, at the first and at the last: down to each tap, half the way on the average.
+    shares = 0 if layout.tiled else 2 * step.total * len(plan.transfer.taps) / 2
+    return targets + evaluations * _evaluation(pace, layout, shape) + shares + saves * SAVING * height * width
+
+
+def _evaluation(pace: Calibration, layout: Layout, shape: tuple[int, ...]) -> float:
+    """Return the seconds of one evaluation: of a tile, one more walk forward than of a whole picture, or two."""
+    if layout.content is None:
+        return pace.step(shape).total
+    more = 2 if layout.keep == "nothing" else 1
+    crops = Counter(tuple(part.stop - part.start for part in tile.crop[1:3]) for tile in layout.content)
+    steps = {crop: pace.step((1, *crop, 3)) for crop in crops}
+    return sum(count * (steps[crop].total + more * steps[crop].forward) for crop, count in crops.items())
 
 
 def foretold(plan: Plan, ahead: Sequence[int]) -> list[str]:

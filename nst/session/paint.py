@@ -147,8 +147,8 @@ class Run:
         if self._is_milestone() or step.iteration in EARLY:
             self.thumbnails[step.iteration] = thumbnail(step.image, self.hues)
             thin(self.thumbnails)
-        # A backward pass for each term: as long as two iterations or three, so not often; in tiles as long as ten.
-        looked = not self._layout.tiled and (self._is_milestone() or self.done == 1)
+        # As long as three iterations, so only at the ends of each scale; in tiles longer still.
+        looked = not self._layout.tiled and self.done in (1, self._now.iterations)
         shares = self._shares(objective) if looked else None
         self.trace.add(
             step.iteration,
