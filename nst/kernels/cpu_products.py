@@ -10,15 +10,25 @@ from nst.kernels import cpu_plain, memory
 from nst.kernels.compiled import jit
 from nst.kernels.cpu_panels import CELLS, multiply_rows, panel_width
 from nst.kernels.threads import one_at_a_time
-from nst.kernels.vectors import FLOATS, NARROW_ROWS, PANEL, ROWS, SIMD, multiply_add, multiply_add4, take
+from nst.kernels.vectors import (
+    FLOATS,
+    NARROW,
+    NARROW_ROWS,
+    PANEL,
+    ROWS,
+    SIMD,
+    WIDTH,
+    copy64,
+    multiply_add_narrow,
+    multiply_add_vector,
+    take,
+)
 
 BLOCK = 64  # rows and columns of a block of the Gram matrix
 PIXELS = 96  # of features, copied to the first-level cache at once
 CHUNK = 10 * PIXELS  # pixels whose products are summed in float32
-TOTALS = 64  # blocks of float64, about
-DEPTH = (
-    256  # terms of a product's sums that are added at once, so that a panel stays in the second-level cache
-)
+TASKS = 32  # about, one block of the matrix over one part of the pixels each
+DEPTH = 256  # terms of a product's sums added at once, so that a panel stays in the second-level cache
 MOST_ROWS = 384  # of a product, in one task
 
 
@@ -33,21 +43,17 @@ def gram_sum(features: np.ndarray) -> np.ndarray:
         return cpu_plain.gram_sum(features)
     features = np.ascontiguousarray(features, np.float32)
     pixels, channels = features.shape
+    gram = memory.empty((channels, channels), np.float64)
     across = -(-channels // BLOCK)
     blocks = across * (across + 1) // 2
     chunks = -(-pixels // CHUNK)
-    parts = max(1, min(chunks, TOTALS // blocks))
-    totals = np.zeros((parts, blocks, BLOCK, BLOCK))
+    parts = max(1, min(chunks, TASKS // max(1, blocks)))
+    totals = memory.empty((parts, blocks, BLOCK * BLOCK), np.float64)
     workers = numba.get_num_threads()
     room = BLOCK * (BLOCK + 2 * PIXELS)
     scratch = memory.scratch(workers * room).reshape(workers, room)
-    _gram(features, totals, -(-chunks // parts) * CHUNK, scratch, np.zeros(1, np.int64))
-    gram = np.empty((across, BLOCK, across, BLOCK))
-    for block, total in enumerate(totals.sum(axis=0)):
-        i, j = _place(block)
-        gram[i, :, j] = total
-        gram[j, :, i] = total.T
-    return gram.reshape(across * BLOCK, -1)[:channels, :channels]
+    _gram(features, totals, -(-chunks // parts) * CHUNK, scratch, gram, np.zeros(1, np.int64))
+    return gram
 
 
 @jit
@@ -60,53 +66,94 @@ def _place(block):
 
 
 @jit(parallel=True)
-def _gram(features, totals, span, scratch, counter):
-    """Add up one block of the matrix over one part of the pixels, `span` of them, in each task."""
+def _gram(features, totals, span, scratch, gram, counter):
+    """Add up one block of the matrix over one part of the pixels, `span` of them, in each task; then the parts."""
     parts, blocks = totals.shape[:2]
     for worker in prange(len(scratch)):
-        sums, copies = scratch[worker][: BLOCK * BLOCK], scratch[worker][BLOCK * BLOCK :]
-        left, right = copies[: BLOCK * PIXELS], copies[BLOCK * PIXELS :]
         task = take(counter.ctypes.data)
         while task < parts * blocks:
             part, block = task // blocks, task % blocks
-            i, j = _place(block)
-            last = min((part + 1) * span, len(features))
-            total = totals[part, block].reshape(-1)
-            for chunk in range(part * span, last, CHUNK):
-                sums[:] = 0
-                for start in range(chunk, min(chunk + CHUNK, last), PIXELS):
-                    some = features[start : min(start + PIXELS, last)]
-                    _copy_block(some, j * BLOCK, right)
-                    if i != j:
-                        _copy_block(some, i * BLOCK, left)
-                    _add_block(right if i == j else left, right, len(some), sums)
-                for cell in range(BLOCK * BLOCK):
-                    total[cell] += sums[cell]
+            some = features[part * span : (part + 1) * span]
+            _sum_block(some, block, scratch[worker], totals[part, block])
             task = take(counter.ctypes.data)
+    for block in prange(blocks):
+        _join(totals, block, gram)
 
 
 @jit
-def _copy_block(features, channel, block):
-    """Write BLOCK channels of the pixels one after the other, zeros where there are no more."""
-    channels = min(BLOCK, features.shape[1] - channel)
-    for p in range(len(features)):
-        here, to = features[p, channel : channel + channels], block[p * BLOCK : (p + 1) * BLOCK]
-        for c in range(channels):
-            to[c] = here[c]
-        to[channels:] = 0
+def _sum_block(features, block, scratch, total):
+    """Write the sums of one block of the matrix over some pixels to `total`."""
+    sums, copies = scratch[: BLOCK * BLOCK], scratch[BLOCK * BLOCK :]
+    i, j = _place(block)
+    total[:] = 0
+    for chunk in range(0, len(features), CHUNK):
+        sums[:] = 0
+        last = min(chunk + CHUNK, len(features))
+        for start in range(chunk, last, PIXELS):
+            some = features[start : min(start + PIXELS, last)]
+            right = _block(some, j, copies[: BLOCK * PIXELS])
+            left = _block(some, i, copies[BLOCK * PIXELS :]) if i != j else right
+            _add_block(left, right, len(some), i == j, sums)
+        for cell in range(BLOCK * BLOCK):
+            total[cell] += sums[cell]
 
 
 @jit
-def _add_block(left, right, pixels, sums):
-    """Add the products of two blocks of channels over some pixels."""
+def _block(features, number, copies):
+    """Return the address of BLOCK channels of each pixel, one after the other, with zeros where there are no more."""
+    channels = features.shape[1]
+    if channels == BLOCK:
+        return features.ctypes.data
+    here, to = features.ctypes.data + number * BLOCK * FLOATS, copies.ctypes.data
+    if channels % BLOCK == 0:
+        for _ in range(len(features)):
+            copy64(here, to)
+            here, to = here + channels * FLOATS, to + BLOCK * FLOATS
+    else:
+        some = features[:, number * BLOCK : (number + 1) * BLOCK]
+        block = copies[: len(some) * BLOCK].reshape((-1, BLOCK))
+        block[:, : some.shape[1]] = some
+        block[:, some.shape[1] :] = 0
+    return copies.ctypes.data
+
+
+@jit
+def _add_block(left, right, pixels, diagonal, sums):
+    """Add the products of two blocks of channels over some pixels; on the diagonal, no more than has to be."""
     step = BLOCK * FLOATS
-    for first in range(0, BLOCK, PANEL):
-        b, c = right.ctypes.data + first * FLOATS, sums.ctypes.data + first * FLOATS
-        row = 0
-        while row + ROWS <= BLOCK:
-            multiply_add(left.ctypes.data + row * FLOATS, FLOATS, step, b, step, c + row * step, step, pixels)
-            row += ROWS
-        multiply_add4(left.ctypes.data + row * FLOATS, FLOATS, step, b, step, c + row * step, step, pixels)
+    for first in range(0, BLOCK, NARROW):
+        b, c = right + first * FLOATS, sums.ctypes.data + first * FLOATS
+        for row in range(0, first + WIDTH if diagonal else BLOCK, NARROW_ROWS):
+            multiply_add_narrow(left + row * FLOATS, FLOATS, step, b, step, c + row * step, step, pixels)
+        if diagonal:  # of the rows that begin in the panel's last vector, only that one
+            b, c = b + (NARROW - WIDTH) * FLOATS, c + (NARROW - WIDTH) * FLOATS
+            for row in range(first + WIDTH, first + NARROW, NARROW_ROWS):
+                multiply_add_vector(left + row * FLOATS, FLOATS, step, b, step, c + row * step, step, pixels)
+
+
+@jit
+def _join(totals, block, gram):
+    """Add up the parts of one block, and write it and its mirror image to the matrix."""
+    i, j = _place(block)
+    total = totals[0, block]
+    for part in range(1, len(totals)):
+        some = totals[part, block]
+        for cell in range(BLOCK * BLOCK):
+            total[cell] += some[cell]
+    left, top = j * BLOCK, i * BLOCK
+    height, width = min(BLOCK, len(gram) - top), min(BLOCK, len(gram) - left)
+    matrix = total.reshape((BLOCK, BLOCK))
+    if i == j:
+        for row in range(height):
+            for column in range(row):
+                matrix[row, column] = matrix[column, row]
+    else:
+        for column in range(width):
+            for row in range(height):
+                gram[left + column, top + row] = matrix[row, column]
+    for row in range(height):
+        for column in range(width):
+            gram[top + row, left + column] = matrix[row, column]
 
 
 @one_at_a_time

@@ -162,7 +162,6 @@ def multiplier(rows: int, columns: int, accumulate: bool) -> Callable:
 
 multiply = multiplier(ROWS, COLUMNS, accumulate=False)
 multiply_add = multiplier(ROWS, COLUMNS, accumulate=True)
-multiply_add4 = multiplier(4, COLUMNS, accumulate=True)  # for sums whose rows come in multiples of four
 
 
 def correlator(rows: int, columns: int) -> Callable:
@@ -227,6 +226,8 @@ def correlator(rows: int, columns: int) -> Callable:
 
 NARROW_ROWS = 8
 NARROW = PANEL // 2
+multiply_add_narrow = multiplier(NARROW_ROWS, COLUMNS // 2, accumulate=True)  # as fast, and finer
+multiply_add_vector = multiplier(NARROW_ROWS, 1, accumulate=True)
 correlate = correlator(ROWS, COLUMNS)
 correlate_narrow = correlator(NARROW_ROWS, COLUMNS // 2)  # where whole panels would be half empty
 
@@ -249,3 +250,21 @@ def taker() -> Callable:
 
 
 take = taker()
+
+
+def copier(count: int) -> Callable:
+    """Return the intrinsic ``copy(here, to)`` for so many numbers: without the questions of a loop."""
+
+    @intrinsic
+    def copy(typing_context, here, to):
+        return types.void(types.int64, types.int64), emit
+
+    def emit(context, b, signature, args):
+        for v in range(count // WIDTH):
+            store(b, load(b, at(b, args[0], (number(BYTES), v))), at(b, args[1], (number(BYTES), v)))
+        return context.get_dummy_value()
+
+    return copy
+
+
+copy64 = copier(64)
