@@ -240,7 +240,8 @@ def _convolve(filters: Filters, backward: bool, images: int, **fields: int) -> N
     if block:
         u = filters.transformed(backward, kind)
         m_row = FLOATS * min(CHANNELS, count * PANEL)
-        v_step, m_step = block * depth + LINE, block * m_row + LINE
+        rows = _up(block, ROWS)
+        v_step, m_step = rows * depth + LINE, rows * m_row + LINE
         own = _up(values * (v_step + m_step) + spare, 4096)
         room = memory.scratch(threads * own // FLOATS)
         p = p._replace(u=_address(u), block=block, last=tiles, v_step=v_step, m_step=m_step, m_row=m_row)
@@ -271,14 +272,13 @@ def _block(tiles: int, channels: int, threads: int) -> int:
 
     With 48 tiles of 64 channels, V and M take 0.4 MiB each and stay in a cache of 1 MiB. With more channels V does not,
     but each of its numbers then serves more products, and blocks are larger so that U is read fewer times: from
-    24 to 96 tiles, the time changes by a few hundredths. Blocks are alike, and equally many for each
-    thread.
+    24 to 96 tiles, the time changes by a few hundredths. Blocks are alike, and equally many for each thread.
     """
-    most = 66 if channels > 64 else 48
+    most = 64 if channels > 64 else 48
     if tiles < 24 * threads:
         return 0
     blocks = _up(-(-tiles // most), threads)
-    return min(_up(-(-tiles // blocks), ROWS), most)
+    return -(-tiles // blocks)
 
 
 def _bias(bias: np.ndarray | None, count: int) -> np.ndarray:

@@ -162,6 +162,8 @@ def multiplier(rows: int, columns: int, accumulate: bool) -> Callable:
 
 multiply = multiplier(ROWS, COLUMNS, accumulate=False)
 multiply_add = multiplier(ROWS, COLUMNS, accumulate=True)
+multiply4 = multiplier(4, COLUMNS, accumulate=False)  # for the rest of the rows
+multiply_add4 = multiplier(4, COLUMNS, accumulate=True)
 
 
 def correlator(rows: int, columns: int) -> Callable:
