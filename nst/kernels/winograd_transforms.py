@@ -219,27 +219,35 @@ def _flag(value: int) -> ir.Constant:
     return ir.Constant(BITS, [value] * WIDTH)
 
 
+def _clip(b: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Emit max(value, 0), in which a NaN stays one."""
+    return b.select(b.fcmp_ordered("<=", value, ZERO), ZERO, value)
+
+
 def _max_of_four(b: ir.IRBuilder, four: Vectors) -> tuple[ir.Value, ir.Value]:
-    """Emit the maximum of four pixels and 0, and the bit of the first that has it, or 0 where none is positive."""
+    """Emit the maximum of four pixels and 0, and the bit of the first that has it, or 0 where none is positive.
+
+    A NaN is the maximum, so that it is not lost, and not positive.
+    """
 
     def larger(first, second):
         """(value, bit) of the larger, of the first where they are equal."""
         later = b.fcmp_ordered(">", second[0], first[0])
+        later = b.or_(later, b.fcmp_unordered("uno", second[0], second[0]))
         return tuple(b.select(later, *pair) for pair in zip(second, first, strict=True))
 
     pixels = [(value, _flag(1 << k)) for k, value in enumerate(four)]
     value, bit = larger(larger(pixels[0], pixels[1]), larger(pixels[2], pixels[3]))
     some = b.fcmp_ordered(">", value, ZERO)
-    return b.select(some, value, ZERO), b.select(some, bit, _flag(0))
+    return _clip(b, value), b.select(some, bit, _flag(0))
 
 
 def _avg_of_four(b: ir.IRBuilder, four: Vectors) -> tuple[ir.Value, ir.Value]:
     """Emit the mean of the positive parts of four pixels, and the bits of those that are positive."""
-    some = [b.fcmp_ordered(">", value, ZERO) for value in four]
-    first, second, third, fourth = (b.select(s, value, ZERO) for s, value in zip(some, four, strict=True))
+    first, second, third, fourth = (_clip(b, value) for value in four)
     bits = _flag(0)
-    for k, s in enumerate(some):
-        bits = b.or_(bits, b.select(s, _flag(1 << k), _flag(0)))
+    for k, value in enumerate(four):
+        bits = b.or_(bits, b.select(b.fcmp_ordered(">", value, ZERO), _flag(1 << k), _flag(0)))
     return b.fmul(constant(0.25), b.fadd(b.fadd(first, second), b.fadd(third, fourth))), bits
 
 
