@@ -111,7 +111,7 @@ def prepare(
     winograd: str = "F4",
 ) -> Filters:
     """Return what the fused functions want of a convolution; see `nst.kernels.reference.prepare`."""
-    return Filters(weight, stride, padding, groups, winograd)
+    return Filters(weight.astype(np.float32, copy=False), stride, padding, groups, winograd)
 
 
 @one_at_a_time

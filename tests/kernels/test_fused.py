@@ -89,6 +89,30 @@ def test_the_fast_fused_kernels_are_the_definition(case, pool, relu):
     assert y.dtype == dx.dtype == np.float32
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("pool", [None, "max", "avg"])
+@pytest.mark.parametrize("channels", [3, 16])  # directly and by Winograd's method
+def test_what_is_no_number_is_not_hidden(channels, pool, bad):
+    """Where the definition has a NaN or an infinity, the fast kernels have no finite number, pooled or not."""
+    x, weight, bias, how = arrays((1, (14, 13), channels, 16, (3, 3), (1, 1), ONE, 1), np.float32)
+    x[0, 6, 5, 1] = bad
+    with np.errstate(invalid="ignore"):
+        expected, _ = reference.conv2d_relu_forward(x, reference.prepare(weight, *how), bias, pool)
+    y, _ = cpu.conv2d_relu_forward(x, cpu.prepare(weight, *how), bias, pool)
+    assert not np.isfinite(expected).all() and not np.isfinite(y[~np.isfinite(expected)]).any()
+    assert np.isfinite(y[0, -1]).all()
+
+
+@pytest.mark.parametrize("channels", [3, 16])
+def test_weights_of_another_precision_are_read_as_numbers(channels):
+    """Weights in float64 give a float32 picture the results that their float32 copies give."""
+    x, weight, bias, how = arrays((1, (9, 9), channels, 64, (3, 3), (1, 1), ONE, 1), np.float32)
+    y = cpu.conv2d_forward(x, weight, bias, *how)
+    np.testing.assert_array_equal(cpu.conv2d_forward(x, weight.astype(np.float64), bias, *how), y)
+    dx = cpu.conv2d_backward_input(y, weight, x.shape, *how)
+    np.testing.assert_array_equal(cpu.conv2d_backward_input(y, weight.astype(np.float64), x.shape, *how), dx)
+
+
 def test_what_pooling_keeps_is_the_first_maximum_or_all_that_is_alive():
     """The bits 1, 2, 4, 8 are a window's pixels in reading order; what is not above 0 gets no gradient."""
     y = np.array([[1, 3, 0, -1], [3, 2, 0, 0], [5, 5, 5, 5]], np.float64).reshape(1, 3, 4, 1)
