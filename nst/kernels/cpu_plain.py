@@ -9,20 +9,18 @@ It reads eight vectors of `b` for 24 multiply-adds and keeps the 24 numbers of `
 the compiler needs to come near the machine's peak without any intrinsic. Everything a block touches (64 output
 channels of at most 64 pixels of one row, and 8 input channels of weights) stays in the first-level cache.
 
-Every function that the kernels call is in this file, because numba's cache on disk does not notice a change
-in another one. Parallel loops never write to the same place twice, so results do not depend on the number of
-threads. Arrays are `(N, H, W, C)`, weights `(kh, kw, C_in, C_out)`.
+Parallel loops never write to the same place twice, so results do not depend on the number of threads. Arrays are
+`(N, H, W, C)`, weights `(kh, kw, C_in, C_out)`.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from nst.kernels.compiled import inlined, jit
 from nst.kernels.threads import one_at_a_time
 
-# Sums may be reordered and fused; infinities and NaN keep their meaning (plain fastmath would break them).
-FAST = {"reassoc", "contract", "nsz", "arcp"}
 PIXELS = 64  # pixels of one row in a block
 CHANNELS = 64  # output channels in a block
 CHUNK = 1024  # pixels whose products are summed in float32, where the sum runs over a whole picture
@@ -31,7 +29,7 @@ Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
 
-@njit(fastmath=FAST, cache=True, inline="always")
+@inlined
 def _rank8(a, row, step, b, c, first, n):
     """Add `a[row + i*step, 0:8] @ b[0:8, :]` to `c[first + i, :]` for i = 0, 1, 2 (or only i = 0 when n = 1)."""
     a0 = a[row]
@@ -64,7 +62,7 @@ def _rank8(a, row, step, b, c, first, n):
         )  # fmt: skip
 
 
-@njit(fastmath=FAST, cache=True, parallel=True)
+@jit(parallel=True)
 def _correlate(x, panels, bias, sh, sw, y):
     """y[n, i, j, :] = bias + sum over ky, kx, c of x[n, i*sh + ky, j*sw + kx, c] * weight[ky, kx, c, :].
 
@@ -219,7 +217,7 @@ def _backward_input_by_columns(dy, weight, input_shape, stride, padding):
     return dx[:, top : top + h, left : left + w]
 
 
-@njit(fastmath=FAST, cache=True, inline="always")
+@inlined
 def _rank8_all(a, b, c):
     """Add `a[:, 0:8] @ b[0:8, :]` to `c`, all rows of it."""
     rows = c.shape[0]
@@ -232,7 +230,7 @@ def _rank8_all(a, b, c):
         i += 1
 
 
-@njit(fastmath=FAST, cache=True, parallel=True)
+@jit(parallel=True)
 def _correlate_backward_weights(x, dy, kh, kw, sh, sw, dw):
     """dw[b, ky, kx, c, :] = sum over n, i, j of x[n, i*sh + ky, j*sw + kx, c] * dy[b, n, i, j, :].
 
@@ -290,7 +288,7 @@ def _channel_blocks(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(x.reshape(*x.shape[:3], x.shape[3] // CHANNELS, CHANNELS), 3, 0))
 
 
-@njit(fastmath=FAST, cache=True, parallel=True)
+@jit(parallel=True)
 def _gram(f, blocks, sums):
     """sums[t, b, c, :] = sum of f[p, c] * blocks[b, p, :] over the pixels p of chunk t."""
     depth = f.shape[1]

@@ -1,4 +1,4 @@
-"""Fast pooling on the CPU: numba, any float dtype, parallel over rows forward and over channel blocks backward.
+"""Fast pooling on the CPU, parallel over rows forward and over channel blocks backward.
 
 The same functions as in `nst.kernels.reference`. The backward passes add, because windows may overlap; they run in
 parallel over images and blocks of channels, which no two windows share.
@@ -7,8 +7,9 @@ parallel over images and blocks of channels, which no two windows share.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from nst.kernels.compiled import jit
 from nst.kernels.threads import one_at_a_time
 
 BLOCK = 16  # channels that one task of a backward pass takes
@@ -17,7 +18,7 @@ Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 def _max_forward(x, kh, kw, sh, sw, top, left, y, argmax):
     images, oh, ow, channels = y.shape
     height, width = x.shape[1:3]
@@ -59,7 +60,7 @@ def max_pool_forward(
     return y, argmax
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 def _max_backward(dy, argmax, kw, sh, sw, top, left, dx):
     images, oh, ow, channels = dy.shape
     blocks = (channels + BLOCK - 1) // BLOCK
@@ -88,14 +89,14 @@ def max_pool_backward(
     return dx
 
 
-@njit(cache=True)
+@jit
 def _window(start, size, low, high):
     """Return where the part of a window `start, start + size` that lies within `low, high` begins and ends."""
     first, last = max(start, low), min(start + size, high)
     return first, last
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 def _avg_forward(x, kh, kw, sh, sw, padding, count_pad, y):
     top, bottom, left, right = padding
     images, oh, ow, channels = y.shape
@@ -129,7 +130,7 @@ def avg_pool_forward(
     return y
 
 
-@njit(cache=True, parallel=True)
+@jit(parallel=True)
 def _avg_backward(dy, kh, kw, sh, sw, padding, count_pad, dx):
     top, bottom, left, right = padding
     images, oh, ow, channels = dy.shape
