@@ -130,7 +130,7 @@ def _reserve() -> Arena | None:
 
 
 _arena = _reserve()
-_scratch: dict[int, np.ndarray] = {}
+_scratch: list[np.ndarray] = []  # one, or none yet
 
 
 def _after_fork() -> None:
@@ -164,18 +164,18 @@ def zeros(shape: int | tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     return array
 
 
-def scratch(count: int, slot: int = 0) -> np.ndarray:
-    """Return `count` float32 numbers to work with, aligned to pages, the same memory each time for the same `slot`.
+def scratch(count: int) -> np.ndarray:
+    """Return `count` float32 numbers to work with, aligned to pages, the same memory each time.
 
     The buffer grows as needed and is kept. What it holds is arbitrary, and it is the caller's own only until the next
-    kernel asks for the slot: so while it holds `threads.one_at_a_time`.
+    kernel asks for it: so while it holds `threads.one_at_a_time`.
     """
-    found = _scratch.get(slot)
-    if found is None or found.size < count:
+    if not _scratch or _scratch[0].size < count:
+        _scratch.clear()  # so that its pages can serve the larger one
         room = empty(max(count, SMALL) + PAGE)
         skip = -room.ctypes.data % PAGE // room.itemsize
-        _scratch[slot] = found = room[skip : skip + max(count, SMALL)]
-    return found[:count]
+        _scratch.append(room[skip : skip + max(count, SMALL)])
+    return _scratch[0][:count]
 
 
 def peak() -> int:
@@ -190,7 +190,7 @@ def reset_peak() -> None:
 
 
 def release() -> None:
-    """Return to the system all pages that no array lies in, and forget the scratch buffers."""
+    """Return to the system all pages that no array lies in, and forget the scratch buffer."""
     _scratch.clear()
     if _arena is not None:
         _arena.release()

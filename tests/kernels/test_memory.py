@@ -164,7 +164,7 @@ def test_objects_are_left_to_numpy():
 def test_without_a_range_numpy_serves(monkeypatch):
     """Where no range can be reserved everything works, with nothing to recycle."""
     monkeypatch.setattr(memory, "_arena", None)
-    monkeypatch.setattr(memory, "_scratch", {})
+    monkeypatch.setattr(memory, "_scratch", [])
     assert memory.empty((100000,)).flags.owndata
     assert memory.scratch(100000).ctypes.data % PAGE == 0
     memory.reset_peak()
@@ -204,13 +204,10 @@ def test_the_peak_counts_from_its_reset():
 
 
 def test_scratch_is_kept_and_grows():
-    """The same slot is the same memory until more is asked for; another slot is other memory; all are aligned."""
-    first = memory.scratch(1000)
-    again, other = memory.scratch(70000), memory.scratch(1000, slot=1)
-    assert memory.scratch(500).ctypes.data == memory.scratch(100).ctypes.data
-    assert not np.shares_memory(again, other) and first.dtype == np.float32
-    assert [part.size for part in (first, again, other)] == [1000, 70000, 1000]
-    assert all(part.ctypes.data % PAGE == 0 for part in (first, again, other))
+    """It is the same memory until more is asked for, float32, and aligned."""
+    parts = [memory.scratch(count) for count in (1000, 70000, 1000)]
+    assert [part.size for part in parts] == [1000, 70000, 1000]
+    assert all(part.ctypes.data % PAGE == 0 and part.dtype == np.float32 for part in parts)
     grown = memory.scratch(1 << 20)
     grown[:] = 3
-    assert memory.scratch(1 << 20, slot=0).ctypes.data == grown.ctypes.data
+    assert memory.scratch(500).ctypes.data == memory.scratch(1 << 20).ctypes.data == grown.ctypes.data
