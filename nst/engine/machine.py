@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from pathlib import Path
@@ -33,10 +34,12 @@ def parse_memory(text: str) -> int:
         if not 0 < float(number) <= 100:
             raise NstError(f"{printable(text)} of the memory: expected more than 0% and at most 100%")
         return int(float(number) / 100 * machine_memory())
-    size = int(float(number) * (_BINARY if binary else _UNITS)[(prefix or "").lower()])
-    if not size:
+    size = float(number) * (_BINARY if binary else _UNITS)[(prefix or "").lower()]
+    if size == math.inf:
+        raise NstError("so much memory is nowhere: write it like 2GB")
+    if size < 1:
         raise NstError(f"{printable(text)} is no memory at all: write it like 2GB")
-    return size
+    return int(size)
 
 
 def spell_memory(size: float) -> str:
