@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from nst import kernels
-from nst.layers.base import Layer
-from nst.layers.window import Pair, Sides, Window, half_window, pair, sides, window_count
+from nst.layers.pool import Pool2d
+from nst.layers.window import Pair, Sides
 
 
-class AvgPool2d(Layer):
+class AvgPool2d(Pool2d):
     """The mean of each window, channel by channel.
 
     With `X` the input padded by zeros, `s` the stride, and `m` the number of places that count::
@@ -33,12 +33,8 @@ class AvgPool2d(Layer):
 
     Parameters
     ----------
-    size, stride : int or (rows, columns)
-        The stride is the size by default: windows side by side.
-    padding : int, (rows, columns) or ((top, bottom), (left, right))
-        At most half the window, else NstError.
-    ceil_mode : bool
-        Let the last window hang over the far edge (Caffe's way) rather than leave that edge out.
+    size, stride, padding, ceil_mode
+        See `nst.layers.pool`.
     count_include_pad : bool
         Whether the zeros of the padding count as places.
     """
@@ -51,20 +47,8 @@ class AvgPool2d(Layer):
         ceil_mode: bool = False,
         count_include_pad: bool = False,
     ) -> None:
-        self.size = pair(size)
-        self.stride = self.size if stride is None else pair(stride)
-        self.padding = half_window(sides(padding), self.size)
-        self.ceil_mode = ceil_mode
+        super().__init__(size, stride, padding, ceil_mode)
         self.count_include_pad = count_include_pad
-
-    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return (N, Ho, Wo, C)."""
-        out_hw = window_count(shape, self.size, self.stride, self.padding, ceil_mode=self.ceil_mode)
-        return (shape[0], *out_hw, shape[3])
-
-    def window(self) -> Window:
-        """Return size, stride and padding."""
-        return Window(self.size, self.stride, self.padding)
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
         """Return y (N, Ho, Wo, C), and the input's shape."""
