@@ -38,8 +38,8 @@ def choose() -> str:
 
     Raises
     ------
-    ValueError
-        When `NST_SIMD` names none of them, or one that this machine lacks.
+    OSError
+        When `NST_SIMD` names none of them, or one that this machine lacks. Doors report it in one line.
     """
     flags = config.CPU_FEATURES or llvmlite.binding.get_host_cpu_features().flatten()
     has = {flag.lstrip("+") for flag in flags.split(",") if flag.startswith("+")}
@@ -50,7 +50,7 @@ def choose() -> str:
         there.append("avx512")
     wanted = os.environ.get("NST_SIMD") or there[-1]
     if wanted not in there:
-        raise ValueError(f"NST_SIMD={wanted}: this machine has {', '.join(there)}")
+        raise OSError(f"NST_SIMD={wanted}: this machine has {', '.join(there)}")
     return wanted
 
 
