@@ -35,6 +35,7 @@ from nst.kernels.cpu_products import gram_sum, matrix_product
 from nst.kernels.cpu_updates import sgd_step
 from nst.kernels.cpu_windows import source
 from nst.kernels.reference import NO_PADDING, Pair, Sides
+from nst.kernels.reference_windows import out_size
 from nst.kernels.threads import one_at_a_time
 from nst.kernels.vectors import SIMD
 
@@ -114,6 +115,13 @@ def prepare(
     return Filters(weight.astype(np.float32, copy=False), stride, padding, groups, winograd)
 
 
+def _checked(array: np.ndarray, shape: tuple[int, ...], what: str) -> np.ndarray:
+    """Return an array as float32, once it has this shape: kernels work on addresses, and would read beyond its end."""
+    if array.shape != tuple(shape):
+        raise ValueError(f"{what} has the shape {array.shape}, and not {tuple(shape)}")
+    return array.astype(np.float32, copy=False)
+
+
 @one_at_a_time
 def conv2d_forward(
     x: np.ndarray,
@@ -151,7 +159,9 @@ def conv2d_backward_weights(
     groups: int = 1,
 ) -> np.ndarray:
     """Return the gradient of the weights; see `nst.kernels.reference.conv2d_backward_weights`."""
-    module = cpu_plain if SIMD == "plain" else cpu_training
+    (*_, c_in, c_out), module = weight_shape, cpu_plain if SIMD == "plain" else cpu_training
+    x = _checked(x, (*x.shape[:3], groups * c_in), "x")
+    dy = _checked(dy, (len(x), *out_size(x.shape[1:3], weight_shape[:2], stride, padding), c_out), "dy")
     return module.conv2d_backward_weights(dy, x, weight_shape, stride, padding, groups)
 
 
@@ -164,6 +174,7 @@ def conv2d_relu_forward(
     relu: bool = True,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Convolution, ReLU and 2x2 pooling as one; see `nst.kernels.reference.conv2d_relu_forward`."""
+    x = _checked(x, (*x.shape[:3], filters.groups * filters.weight.shape[2]), "x")
     if filters.suits_winograd(filters.output_shape(x.shape)[1:3]):
         return cpu_winograd.forward(x, filters.winograd, bias, filters.padding, pool, relu)
     if SIMD == "plain":
@@ -185,6 +196,16 @@ def conv2d_relu_backward_input(
     into: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the gradient of its input; see `nst.kernels.reference.conv2d_relu_backward_input`."""
+    if into is not None and not (into.flags.carray and into.dtype == np.float32):
+        into += conv2d_relu_backward_input(dy, kept, filters, input_shape, pool, relu)
+        return into
+    n, height, width, channels = filters.output_shape(input_shape)
+    shape = (n, height // 2, width // 2, channels) if pool else (n, height, width, channels)
+    dy = _checked(dy, shape, "dy")
+    if relu and kept.shape != shape:
+        raise ValueError(f"what was kept has the shape {kept.shape}, and not {shape}")
+    if into is not None:
+        _checked(into, input_shape, "into")
     if filters.suits_winograd(input_shape[1:3]):
         return cpu_winograd.backward_input(
             dy, filters.winograd, input_shape, filters.padding, kept, pool, into
@@ -194,9 +215,6 @@ def conv2d_relu_backward_input(
         how = filters.stride, filters.padding, filters.groups
         dx = cpu_plain.conv2d_backward_input(dy, filters.weight, input_shape, *how)
         return dx if into is None else np.add(into, dx, out=into)
-    if into is not None and not into.flags.c_contiguous:
-        into += conv2d_relu_backward_input(dy, kept, filters, input_shape, pool, relu)
-        return into
     dx = memory.empty(input_shape) if into is None else into
     reader, how = source(dy, kept, pool, relu), (filters.stride, filters.padding)
     kh, kw, c_in, _ = filters.weight.shape

@@ -113,6 +113,41 @@ def test_weights_of_another_precision_are_read_as_numbers(channels):
     np.testing.assert_array_equal(cpu.conv2d_backward_input(y, weight.astype(np.float64), x.shape, *how), dx)
 
 
+@pytest.mark.parametrize("channels", [3, 16])
+def test_arrays_that_do_not_fit_are_refused(channels):
+    """Kernels that work on addresses never see an array that is smaller than they believe."""
+    x, weight, bias, how = arrays((2, (9, 8), channels, 16, (3, 3), (1, 1), ONE, 1), np.float32)
+    filters, bits = cpu.prepare(weight, *how), np.zeros((2, 4, 4, 16), np.uint8)
+    dy = bits.astype(np.float32)
+    with pytest.raises(ValueError, match="x has the shape"):
+        cpu.conv2d_forward(x[..., :2], weight, bias, *how)
+    with pytest.raises(ValueError, match="dy has the shape"):
+        cpu.conv2d_relu_backward_input(dy[:1], bits, filters, x.shape, "max")
+    with pytest.raises(ValueError, match="what was kept has the shape"):
+        cpu.conv2d_relu_backward_input(dy, bits[:1], filters, x.shape, "max")
+    with pytest.raises(ValueError, match="into has the shape"):
+        cpu.conv2d_relu_backward_input(dy, bits, filters, x.shape, "max", into=np.empty_like(x[:1]))
+    with pytest.raises(ValueError, match="dy has the shape"):
+        cpu.conv2d_backward_weights(dy, x, weight.shape, *how)
+
+
+@pytest.mark.parametrize("channels", [3, 16])
+def test_a_gradient_is_added_to_an_array_of_any_kind_that_can_be_written(channels):
+    """float64 and strided arrays are added to in their own way, and what is read-only stays as it is."""
+    x, weight, _, how = arrays((1, (9, 8), channels, 16, (3, 3), (1, 1), ONE, 1), np.float32)
+    dy, filters = np.ones((1, 9, 8, 16), np.float32), cpu.prepare(weight, *how)
+    dx = cpu.conv2d_relu_backward_input(dy, None, filters, x.shape, relu=False)
+    for into in (np.ones(x.shape), np.ones((1, 9, 16, channels), np.float32)[:, :, ::2]):
+        found = cpu.conv2d_relu_backward_input(dy, None, filters, x.shape, relu=False, into=into)
+        assert found is into
+        np.testing.assert_allclose(into, 1 + dx, rtol=1e-5, atol=1e-5)
+    sealed = np.ones_like(x)
+    sealed.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        cpu.conv2d_relu_backward_input(dy, None, filters, x.shape, relu=False, into=sealed)
+    assert (sealed == 1).all()
+
+
 def test_what_pooling_keeps_is_the_first_maximum_or_all_that_is_alive():
     """The bits 1, 2, 4, 8 are a window's pixels in reading order; what is not above 0 gets no gradient."""
     y = np.array([[1, 3, 0, -1], [3, 2, 0, 0], [5, 5, 5, 5]], np.float64).reshape(1, 3, 4, 1)
