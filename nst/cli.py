@@ -9,9 +9,25 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from types import TracebackType
 
 import nst
 from nst.errors import NstError, printable
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Tell of a Ctrl-C that came while a door was still being loaded in one line; leave all else to Python."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("nst: interrupted", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+_main = getattr(sys.modules["__main__"], "__spec__", None)
+if _main is not None and _main.name.startswith(
+    "nst."
+):  # a door: who imports us from Python keeps what was there
+    sys.excepthook = _excepthook
 
 
 class _Formatter(argparse.HelpFormatter):

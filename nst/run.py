@@ -11,7 +11,6 @@ from nst.cli import run_door
 from nst.engine.checkpoint import Checkpoint, load_checkpoint
 from nst.errors import NstError, printable
 from nst.session.arguments import parse
-from nst.session.check import check, shrink
 from nst.session.estimate import foretold, is_long
 from nst.session.outputs import Outputs, checkpoint_path
 from nst.session.paint import Run
@@ -29,6 +28,8 @@ def main(argv: Sequence[str]) -> int:
         checkpoint = load_checkpoint(path)
         options = resumed(argv, checkpoint.settings.get("arguments"), path.parent)
     if options.check_gradients:
+        from nst.session.check import check, shrink  # which no run needs
+
         return check(make_plan(shrink(options)))
     outputs = Outputs(options.output, [*options.pictures, options.init, options.weights or ""])
     plan = make_plan(options, checkpoint and process_of(checkpoint))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -154,3 +156,36 @@ def test_every_door_shows_its_help(door):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert f"nst.{door} [" in done.stdout.splitlines()[0]
+
+
+def test_ctrl_c_while_a_door_is_loaded_is_one_line(tmp_path):
+    """No traceback through a dozen imports, but the status that shells expect."""
+    (tmp_path / "sitecustomize.py").write_text(
+        """import sys
+class CtrlC:
+    def find_spec(self, name, path=None, target=None):
+        if name == "nst.engine":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, CtrlC())
+"""
+    )
+    house = Path(nst.__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, "-m", "nst.run", "--help"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{house}"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("", "nst: interrupted\n")
+    assert done.returncode in (130, -signal.SIGINT)
+
+
+def test_help_needs_no_compiler():
+    """Help, and every mistake in the arguments, come before the libraries that are slow to load."""
+    code = (
+        "import sys, nst.run\ntry: nst.run.main(['--help'])\nexcept SystemExit: pass\n"
+        "sys.exit(' '.join({'numba', 'scipy', 'tkinter', 'email', 'nst.checks'} & set(sys.modules)) or None)"
+    )
+    house = str(Path(nst.__file__).parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": house}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -18,7 +18,7 @@ MAX_PIXELS = 64_000_000
 
 # Everything else that Pillow can open (EPS, PDF, and long-forgotten formats) is attack surface.
 FORMATS = ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF"] + (
-    ["AVIF"] if "avif" in features.get_supported() else []
+    ["AVIF"] if "avif" in features.modules and features.check("avif") else []
 )
 
 # How files begin that people give for pictures, to say what they are.

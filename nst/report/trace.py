@@ -8,7 +8,6 @@ import math
 import os
 import platform
 from collections.abc import Iterator, Mapping
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -163,6 +162,8 @@ def plain(value: Any) -> Any:
 
 def versions() -> dict[str, str]:
     """Return what the numbers of a run depend on: nst, Python, the libraries, the system, the usable CPUs."""
+    from importlib import metadata  # which reads mail headers: a start need not wait for it
+
     found = {"nst": nst.__version__, "python": platform.python_version()}
     for name in _LIBRARIES:
         try:
