@@ -9,10 +9,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from nst import formats
 from nst.cli import Parser, run_door
 from nst.errors import NstError, printable
 from nst.files import atomic_write
+from nst.formats import read
 from nst.measure import sides, tables
 from nst.measure.arithmetic import of_step, of_training
 from nst.measure.each_layer import facts_and_layers
@@ -102,6 +102,8 @@ def sizes(text: str) -> list[tuple[int, int]]:
     found = []
     for part in text.split(","):
         width, times, height = part.lower().partition("x")
+        if not width or (times and not height):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a list of sizes such as 256,500x333")
         found.append((_side(height if times else width), _side(width)))
     return found
 
@@ -146,7 +148,7 @@ def _rounds(options: argparse.Namespace) -> int:
 def _weights(options: argparse.Namespace) -> Weights:
     if not options.weights:
         return he_weights(options.seed, options.width)
-    found = formats.read(Path(options.weights), None)
+    found = read(Path(options.weights), None)
     if "conv1_1.weight" not in found.arrays:
         raise NstError(f"{options.weights} holds no VGG; give the file of a VGG-19 or VGG-16")
     return found

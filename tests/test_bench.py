@@ -77,8 +77,8 @@ def test_layers_in_turns_with_pytorch(door, tmp_path, monkeypatch):
     "arguments, message",
     [
         (["step", "--size", "15"], "argument --size: '15' is not a whole number from 16 to 16384"),
-        (["step", "--size", "64,"], "argument --size: '' is not a whole number from 16 to 16384"),
-        (["step", "--size", "64x"], "argument --size: '' is not"),
+        (["step", "--size", "64,"], "argument --size: '64,' is not a list of sizes"),
+        (["step", "--size", "64x"], "argument --size: '64x' is not a list of sizes"),
         (["step", "--size", "²"], "argument --size: '²' is not"),
         (["layers", "--rounds", "0"], "argument --rounds: '0' is not a whole number from 1 to 10000"),
         (["layers", "--width", "nan"], "argument --width: 'nan' is not a number from 0.01 to 1"),
