@@ -337,3 +337,9 @@ def test_a_hostile_checkpoint_is_refused_at_the_door(door, tmp_path, kind):
     before = listing(tmp_path)
     assert_refused(door(main, "--resume"), before, tmp_path, "start anew")
     assert not (tmp_path / SENTINEL).exists()
+
+
+def test_quiet_is_of_one_call(door, stopped):
+    """A run that began quietly speaks when it goes on, unless it is asked not to."""
+    ended = door(main, "--resume", "--iterations", 3)
+    assert ended.status == 0 and "all 3 iterations done" in ended.err

@@ -27,6 +27,12 @@ FREE = (
     "memory",
 )
 FREE += ("dry_run", "check_gradients", "pictures", "weights")
+NOW = (
+    "pictures",
+    "resume",
+    "quiet",
+    "debug",
+)  # not for the file: pictures stand apart, the others are of one call
 
 
 def spelled(options: argparse.Namespace, folder: Path) -> list[str]:
@@ -37,7 +43,7 @@ def spelled(options: argparse.Namespace, folder: Path) -> list[str]:
     options = _relocated(options, lambda path: path if os.path.isabs(path) else os.path.relpath(path, folder))
     words, default = [], vars(parser().parse_intermixed_args([]))
     for key, value in vars(options).items():
-        if key in ("pictures", "resume") or value == default[key]:
+        if key in NOW or value == default[key]:
             continue
         if isinstance(value, dict):
             value = ",".join(f"{name}:{weight}" for name, weight in value.items())

@@ -141,7 +141,7 @@ def test_a_resumed_run_may_not_become_another(argv, flag):
 )
 def test_options_are_spelled_as_arguments(argv):
     """What is spelled means the same options, also when it is spelled for, and read from, another folder."""
-    options = parse(argv)
+    options = argparse.Namespace(**{**vars(parse(argv)), "quiet": False})  # of the one call
     for folder in (Path(), Path("some/folder")):
         assert resumed([], spelled(options, folder), folder) == options
     assert f"--output={Path('../..', options.output)}" in spelled(options, Path("some/folder"))
