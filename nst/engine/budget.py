@@ -27,6 +27,7 @@ Shape = tuple[int, ...]
 KERNELS = 40 << 20  # bytes: the buffers of Winograd's transforms, at their largest
 GAPS = 1.08  # of a walk: between its arrays lie pages that were of no use to the next
 LITTLE = 24 << 20  # bytes: bands of features and pixels, Gram matrices, what the interpreter makes on the way
+SETTLED = 128  # pixels: all kernels that a larger picture needs run on one of these
 FEWEST_PAIRS = 3  # of L-BFGS: with less it is hardly better than steepest descent
 KEPT = ("memory", "file", "nothing")  # the content features of a tiled picture
 SLOW = 3.0  # times the work of the whole picture: before tiles get that small, L-BFGS gives up pairs
@@ -120,11 +121,14 @@ def _size(shape: Shape) -> str:
     return f"{shape[2]}x{shape[1]} pixels"
 
 
-def settled_process(network: Network, taps: Sequence[str], shape: Shape) -> int:
-    """Return what the process has in memory after a walk on a small picture: kernels loaded, weights prepared."""
+def settled_process(network: Network, taps: Sequence[str], *pictures: Shape) -> int:
+    """Return what the process has in memory after walks on small pictures: kernels loaded, weights prepared.
+
+    What is large in the `pictures` is cut short to `SETTLED` pixels.
+    """
     if taps:
-        small = np.zeros((1, *(min(length, 128) for length in shape[1:3]), 3), np.float32)
-        network.backward(*network.forward(small, taps))
+        for height, width in dict.fromkeys((min(h, SETTLED), min(w, SETTLED)) for _, h, w, _ in pictures):
+            network.backward(*network.forward(np.zeros((1, height, width, 3), np.float32), taps))
     return resident()
 
 

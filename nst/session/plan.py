@@ -55,9 +55,10 @@ class Plan:
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.options.seed)
         if self.process is None:
-            shape = (1, *self.sources.content_size(self.scales[0]), 3)
+            # At each scale, since small maps and large ones have filters of their own.
+            shapes = [(1, *self.sources.content_size(scale), 3) for scale in self.scales]
             # Rounded up, so that the same run cuts the same tiles each time.
-            self.process = -(-settled_process(self.fast, self.transfer.taps, shape) // ROUND) * ROUND
+            self.process = -(-settled_process(self.fast, self.transfer.taps, *shapes) // ROUND) * ROUND
         # The finest first: what cannot fit tells of that one.
         self.layouts = [self._layout(scale) for scale in reversed(self.scales)][::-1]
         for scale, layout in zip(self.scales, self.layouts, strict=True):

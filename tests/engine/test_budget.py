@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nst.engine import StyleTransfer, fit, parse_memory, resident
+from nst.engine.budget import settled_process
 from nst.errors import NstError
 from nst.networks import Network, Weights, fused, vgg
 from nst.networks.vgg import vgg_shapes
@@ -106,3 +107,13 @@ def test_the_process_is_measured_with_its_kernels(small):
     transfer = StyleTransfer({"relu2_1": 1.0}, {"relu1_1": 1.0}, 1.0, 1.0)
     layout = fit(small, transfer, (1, 64, 64, 3), [(1, 64, 64, 3)])
     assert layout.parts["process"] == pytest.approx(resident(), rel=0.2)
+
+
+def test_the_process_settles_at_each_size(small, monkeypatch):
+    """Maps of different sizes have filters of their own; what is large is walked once, cut short."""
+    walked, forward = [], small.forward
+    monkeypatch.setattr(
+        small, "forward", lambda image, taps: walked.append(image.shape) or forward(image, taps)
+    )
+    settled_process(small, ["relu2_1"], (1, 32, 20, 3), (1, 64, 40, 3), (1, 512, 400, 3), (1, 1024, 800, 3))
+    assert walked == [(1, 32, 20, 3), (1, 64, 40, 3), (1, 128, 128, 3)]
