@@ -14,8 +14,8 @@ NOISE = 8.0  # standard deviation, in grey levels
 
 
 def shrink(options: argparse.Namespace) -> argparse.Namespace:
-    """Return the options with one `--size`, brought down to what a check in float64 needs."""
-    small = {"size": min(options.size, SIZE), "scales": 1, "iterations": [1]}
+    """Return the options with one `--size`, brought down to what a check in float64 needs, which takes it whole."""
+    small = {"size": min(options.size, SIZE), "scales": 1, "iterations": [1], "memory": None}
     return argparse.Namespace(**{**vars(options), **small})
 
 

@@ -7,9 +7,11 @@ import operator
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from nst.engine import Layout
 from nst.measure.calibrate import Calibration
+from nst.networks.tiling import Tiling
 from nst.report import duration
 from nst.session.plan import Plan
 from nst.session.scales import Scale
@@ -46,8 +48,8 @@ def _seconds(plan: Plan, scale: Scale, layout: Layout, count: int, pace: Calibra
     height, width = plan.sources.content_size(scale)
     shape = (1, height, width, 3)
     step, saves = pace.step(shape), count // plan.options.save_every + 1
-    targets = pace.forward(shape)
-    targets += sum(pace.forward((1, *size, 3)) for size in plan.sources.style_sizes(scale))
+    sizes = (height, width), *plan.sources.style_sizes(scale)
+    targets = sum(map(partial(_forward, pace), sizes, (layout.content, *layout.styles)))
     evaluations = count if plan.options.optimizer == "adam" else SEARCHED + count * (1 + SEARCHES)
     # Looking how hard each term pulls, at the first and at the last: down to each tap, half the way on the average.
     shares = 0 if layout.tiled else 2 * step.total * len(plan.transfer.taps) / 2
@@ -59,9 +61,15 @@ def _evaluation(pace: Calibration, layout: Layout, shape: tuple[int, ...]) -> fl
     if layout.content is None:
         return pace.step(shape).total
     more = 2 if layout.keep == "nothing" else 1
-    crops = Counter(tuple(part.stop - part.start for part in tile.crop[1:3]) for tile in layout.content)
+    crops = Counter(tile.shape for tile in layout.content)
     steps = {crop: pace.step((1, *crop, 3)) for crop in crops}
     return sum(count * (steps[crop].total + more * steps[crop].forward) for crop, count in crops.items())
+
+
+def _forward(pace: Calibration, size: tuple[int, int], tiling: Tiling | None) -> float:
+    """Return the seconds of measuring a picture once, halos and all if it is in tiles."""
+    crops = Counter([size] if tiling is None else (tile.shape for tile in tiling))
+    return sum(count * pace.forward((1, *crop, 3)) for crop, count in crops.items())
 
 
 def foretold(plan: Plan, ahead: Sequence[int]) -> list[str]:

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from nst.measure.calibrate import Calibration, Estimate
+from nst.networks.tiling import Tiling
 from nst.session.arguments import parse
 from nst.session.estimate import LONG, estimates, foretold, is_long, size
 from nst.session.plan import make_plan
@@ -38,6 +39,28 @@ def test_time_is_in_proportion_to_iterations_and_pixels(plan):
     assert fine.seconds == pytest.approx(4 * coarse.seconds)
     assert estimates(found, [0, 200])[0].seconds == pytest.approx(2 * fine.seconds, rel=0.05)
     assert fine.seconds == pytest.approx(100 * 48 * 64 / 1000, rel=0.1)
+
+
+def test_tiles_are_measured_with_their_halos(plan, monkeypatch):
+    """Content and style are walked once before the first iteration, in tiles over all that these have twice."""
+    monkeypatch.setattr(Calibration, "step", lambda self, shape: Estimate(0.0, 0.0, 0.0))
+    monkeypatch.setattr(Calibration, "forward", lambda self, shape: float(shape[1] * shape[2]))
+    found = plan("--size", "128", "--scales", "1", "--save-every", "10000")
+    (content,), (style,) = (
+        map(found.sources.content_size, found.scales),
+        map(found.sources.style_sizes, found.scales),
+    )
+    shapes = [(1, *size, 3) for size in (content, *style)]
+    cut, *cuts = (Tiling(found.fast, found.transfer.taps, shape, (1, 2)) for shape in shapes)
+    whole = estimates(found, [1])[0].seconds
+    found.layouts[0] = dataclasses.replace(found.layouts[0], styles=tuple(cuts))
+    more = sum(
+        (tiling.work - 1) * shape[1] * shape[2] for tiling, shape in zip(cuts, shapes[1:], strict=True)
+    )
+    assert more > 0 and estimates(found, [1])[0].seconds == pytest.approx(whole + more)
+    found.layouts[0] = dataclasses.replace(found.layouts[0], content=cut)
+    more += (cut.work - 1) * shapes[0][1] * shapes[0][2]
+    assert cut.work > 1 and estimates(found, [1])[0].seconds == pytest.approx(whole + more)
 
 
 def test_memory_is_that_of_the_layout(plan):
