@@ -17,13 +17,13 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-from numba import prange
 
 from nst.kernels import memory
 from nst.kernels.compiled import jit
 from nst.kernels.cpu_direct import SLACK
 from nst.kernels.cpu_panels import CELLS, multiply_rows, panel_width
 from nst.kernels.cpu_windows import Source, copy_pixels
+from nst.kernels.parallel import given, parallel
 from nst.kernels.reference import Pair, Sides
 from nst.kernels.vectors import FLOATS, take
 
@@ -99,7 +99,7 @@ def backward_input(
     scratch = memory.scratch(workers * room).reshape(workers, room)
     tasks = len(dx) * plan.down * plan.across * parts
     none = np.zeros(count * width, np.float32)
-    _backward(plan, source, columns.numbers, none, add, dx, scratch, tasks, np.zeros(1, np.int64))
+    _backward(workers, plan, source, columns.numbers, none, add, dx, scratch, tasks, np.zeros(1, np.int64))
     return dx
 
 
@@ -119,28 +119,26 @@ def _plan(columns, shape, stride, padding):
     )  # fmt: skip
 
 
-@jit(parallel=True)
-def _backward(p, source, weights, none, add, dx, scratch, tasks, counter):
+@parallel
+def _backward(worker, arguments):
+    p, source, weights, none, add, dx, scratch, tasks, counter = given(arguments)
     parts, panels, _, width = weights.shape
-    for worker in prange(len(scratch)):
-        own = scratch[worker]
-        offsets = np.empty(p.kh * p.kw, np.int64)
+    own = scratch[worker]
+    offsets = np.empty(p.kh * p.kw, np.int64)
+    task = take(counter.ctypes.data)
+    while task < tasks:
+        part, block = task % parts, task // parts
+        n, u, v = block // (p.down * p.across), block // p.across % p.down, block % p.across
+        u, v = u * p.rows, v * p.columns
+        rows, columns = min(p.rows, dx.shape[1] - u), min(p.columns, dx.shape[2] - v)
+        # The first and the last of dy's rows and columns that send here; those beside the picture send zeros.
+        i, j = -((p.kh - 1 - u - p.top) // p.sh), -((p.kw - 1 - v - p.left) // p.sw)
+        senders, line = (u + rows - 1 + p.top) // p.sh - i + 1, (v + columns - 1 + p.left) // p.sw - j + 1
+        sent = own[CELLS:][: senders * line * panels * width].reshape((1, 1, senders * line, panels * width))
+        _send(p, source, weights, none, own, sent, part, n, i, j, senders, line)
+        for row in range(u, u + rows):
+            _collect(p, sent, add, dx, offsets, part, n, i, j, line, row, v, columns)
         task = take(counter.ctypes.data)
-        while task < tasks:
-            part, block = task % parts, task // parts
-            n, u, v = block // (p.down * p.across), block // p.across % p.down, block % p.across
-            u, v = u * p.rows, v * p.columns
-            rows, columns = min(p.rows, dx.shape[1] - u), min(p.columns, dx.shape[2] - v)
-            # The first and the last of dy's rows and columns that send here; those beside the picture send zeros.
-            i, j = -((p.kh - 1 - u - p.top) // p.sh), -((p.kw - 1 - v - p.left) // p.sw)
-            senders, line = (u + rows - 1 + p.top) // p.sh - i + 1, (v + columns - 1 + p.left) // p.sw - j + 1
-            sent = own[CELLS:][: senders * line * panels * width].reshape(
-                (1, 1, senders * line, panels * width)
-            )
-            _send(p, source, weights, none, own, sent, part, n, i, j, senders, line)
-            for row in range(u, u + rows):
-                _collect(p, sent, add, dx, offsets, part, n, i, j, line, row, v, columns)
-            task = take(counter.ctypes.data)
 
 
 @jit

@@ -17,12 +17,12 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-from numba import prange
 
 from nst.kernels import memory
 from nst.kernels.compiled import jit
 from nst.kernels.cpu_panels import CELLS, multiply_rows, panel_width
 from nst.kernels.cpu_windows import FULL, Source, copy_pixels
+from nst.kernels.parallel import given, parallel
 from nst.kernels.reference import Pair, Sides
 from nst.kernels.vectors import FLOATS, NARROW_ROWS, PANEL, ROWS, take
 
@@ -107,7 +107,7 @@ def convolve(
         start[:, : plan.c_out] = bias.reshape(plan.groups, -1)
     floor = np.float32(0 if relu else -np.inf)
     scratch = memory.scratch(workers * _room(plan)).reshape(workers, -1)
-    _convolve(plan, source, panels.numbers, start, floor, add, y, scratch, np.zeros(1, np.int64))
+    _convolve(workers, plan, source, panels.numbers, start, floor, add, y, scratch, np.zeros(1, np.int64))
     return y
 
 
@@ -160,25 +160,23 @@ def _room(p: Plan) -> int:
     return CELLS + ((p.rows - 1) * p.sh + p.kh) * span * p.c_in
 
 
-@jit(parallel=True)
-def _convolve(p, source, panels, bias, floor, add, y, scratch, counter):
+@parallel
+def _convolve(worker, arguments):
+    p, source, panels, bias, floor, add, y, scratch, counter = given(arguments)
     tasks = p.blocks * p.groups * p.parts
-    for worker in prange(len(scratch)):
+    task = take(counter.ctypes.data)
+    while task < tasks:
+        block = task // p.parts // p.groups
+        group = task // p.parts % p.groups
+        first = p.panels * (task % p.parts) // p.parts
+        last = p.panels * (task % p.parts + 1) // p.parts
+        if p.apart:
+            _windows_apart(p, source, panels, bias, floor, add, y, scratch[worker], block, group, first, last)
+        else:
+            _windows_joined(
+                p, source, panels, bias, floor, add, y, scratch[worker], block, group, first, last
+            )
         task = take(counter.ctypes.data)
-        while task < tasks:
-            block = task // p.parts // p.groups
-            group = task // p.parts % p.groups
-            first = p.panels * (task % p.parts) // p.parts
-            last = p.panels * (task % p.parts + 1) // p.parts
-            if p.apart:
-                _windows_apart(
-                    p, source, panels, bias, floor, add, y, scratch[worker], block, group, first, last
-                )
-            else:
-                _windows_joined(
-                    p, source, panels, bias, floor, add, y, scratch[worker], block, group, first, last
-                )
-            task = take(counter.ctypes.data)
 
 
 @jit

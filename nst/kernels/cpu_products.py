@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numba import prange
 
 from nst.kernels import cpu_plain, memory
-from nst.kernels.compiled import jit
+from nst.kernels.compiled import inlined, jit
 from nst.kernels.cpu_panels import CELLS, multiply_rows, panel_width
+from nst.kernels.parallel import given, parallel
 from nst.kernels.threads import one_at_a_time
 from nst.kernels.vectors import (
     FLOATS,
@@ -52,7 +52,8 @@ def gram_sum(features: np.ndarray) -> np.ndarray:
     workers = numba.get_num_threads()
     room = BLOCK * (BLOCK + 2 * PIXELS)
     scratch = memory.scratch(workers * room).reshape(workers, room)
-    _gram(features, totals, -(-chunks // parts) * CHUNK, scratch, gram, np.zeros(1, np.int64))
+    _add_up(workers, features, totals, -(-chunks // parts) * CHUNK, scratch, np.zeros(1, np.int64))
+    _join(blocks, totals, gram)
     return gram
 
 
@@ -65,19 +66,17 @@ def _place(block):
     return block - j * (j + 1) // 2, j
 
 
-@jit(parallel=True)
-def _gram(features, totals, span, scratch, gram, counter):
-    """Add up one block of the matrix over one part of the pixels, `span` of them, in each task; then the parts."""
+@parallel
+def _add_up(worker, arguments):
+    """Add up one block of the matrix over one part of the pixels, `span` of them, in each task."""
+    features, totals, span, scratch, counter = given(arguments)
     parts, blocks = totals.shape[:2]
-    for worker in prange(len(scratch)):
+    task = take(counter.ctypes.data)
+    while task < parts * blocks:
+        part, block = task // blocks, task % blocks
+        some = features[part * span : (part + 1) * span]
+        _sum_block(some, block, scratch[worker], totals[part, block])
         task = take(counter.ctypes.data)
-        while task < parts * blocks:
-            part, block = task // blocks, task % blocks
-            some = features[part * span : (part + 1) * span]
-            _sum_block(some, block, scratch[worker], totals[part, block])
-            task = take(counter.ctypes.data)
-    for block in prange(blocks):
-        _join(totals, block, gram)
 
 
 @jit
@@ -117,7 +116,7 @@ def _block(features, number, copies):
     return copies.ctypes.data
 
 
-@jit
+@inlined
 def _add_block(left, right, pixels, diagonal, sums):
     """Add the products of two blocks of channels over some pixels; on the diagonal, no more than has to be."""
     step = BLOCK * FLOATS
@@ -131,9 +130,10 @@ def _add_block(left, right, pixels, diagonal, sums):
                 multiply_add_vector(left + row * FLOATS, FLOATS, step, b, step, c + row * step, step, pixels)
 
 
-@jit
-def _join(totals, block, gram):
+@parallel
+def _join(block, arguments):
     """Add up the parts of one block, and write it and its mirror image to the matrix."""
+    totals, gram = given(arguments)
     i, j = _place(block)
     total = totals[0, block]
     for part in range(1, len(totals)):
@@ -177,7 +177,7 @@ def matrix_product(
     at_once = max(ROWS * 4, min(MOST_ROWS, rows // (4 * workers) // 24 * 24))
     none, counter = np.zeros(columns + PANEL, np.float32), np.zeros(1, np.int64)
     width = panel_width(columns)
-    _multiply(a, a_steps, b, b_steps, depth, product[None, None], width, at_once, none, scratch, counter)
+    _multiply(workers, a, a_steps, b, b_steps, depth, product[None, None], width, at_once, none, scratch, counter)
     return product
 
 
@@ -188,31 +188,31 @@ def _flat(matrix: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
     return np.ascontiguousarray(matrix, np.float32).reshape(-1), (matrix.shape[1], 1)
 
 
-@jit(parallel=True)
-def _multiply(a, a_steps, b, b_steps, depth, product, width, at_once, none, scratch, counter):
+@parallel
+def _multiply(worker, arguments):
     """Compute some rows of one panel of the product in each task, of the sums DEPTH terms at a time."""
+    a, a_steps, b, b_steps, depth, product, width, at_once, none, scratch, counter = given(arguments)
     rows, columns = product.shape[2:]
     panels, blocks = -(-columns // width), max(1, rows // at_once)
-    for worker in prange(len(scratch)):
-        cells = scratch[worker][:CELLS]
+    cells = scratch[worker][:CELLS]
+    task = take(counter.ctypes.data)
+    while task < panels * blocks:
+        number, block = task % panels, task // panels
+        first = block * at_once
+        count = at_once if block + 1 < blocks else rows - first
+        for k in range(0, depth, DEPTH):
+            terms = min(DEPTH, depth - k)
+            panel = scratch[worker][CELLS:][: terms * width].reshape((terms, width))
+            _copy_panel(b, b_steps, k, number * width, columns, panel)
+            here = a.ctypes.data + (first * a_steps[0] + k * a_steps[1]) * FLOATS
+            multiply_rows(
+                here, a_steps[0] * FLOATS, a_steps[1] * FLOATS, 0, 1, terms, panel, none, number,
+                np.float32(-np.inf), int(k > 0), product, first, count, 0, columns, cells,
+            )  # fmt: skip
         task = take(counter.ctypes.data)
-        while task < panels * blocks:
-            number, block = task % panels, task // panels
-            first = block * at_once
-            count = at_once if block + 1 < blocks else rows - first
-            for k in range(0, depth, DEPTH):
-                terms = min(DEPTH, depth - k)
-                panel = scratch[worker][CELLS:][: terms * width].reshape((terms, width))
-                _copy_panel(b, b_steps, k, number * width, columns, panel)
-                here = a.ctypes.data + (first * a_steps[0] + k * a_steps[1]) * FLOATS
-                multiply_rows(
-                    here, a_steps[0] * FLOATS, a_steps[1] * FLOATS, 0, 1, terms, panel, none, number,
-                    np.float32(-np.inf), k > 0, product, first, count, 0, columns, cells,
-                )  # fmt: skip
-            task = take(counter.ctypes.data)
 
 
-@jit
+@inlined
 def _copy_panel(b, b_steps, k, column, columns, panel):
     """Copy the rows of B from k on, and of each the columns from `column` on; zeros where there are no more."""
     terms, width = panel.shape

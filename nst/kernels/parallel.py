@@ -1,0 +1,81 @@
+"""One parallel loop for all kernels.
+
+numba compiles a parallel loop several times over, with all that it calls. So there is one, as small as can be: it
+calls what it is given the address of. A kernel is a function of the loop's index and of where its arguments lie in
+memory, and is compiled once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numba import prange, typeof, types
+from numba.extending import intrinsic
+
+from nst.kernels.compiled import jit
+
+
+@intrinsic
+def given(typing_context: object, arguments: object) -> tuple:
+    """Return, within a kernel, the tuple of its arguments."""
+
+    def emit(context, b, signature, args):
+        return context.unpack_value(b, arguments.dtype, args[0])
+
+    return arguments.dtype(arguments), emit
+
+
+@intrinsic
+def _call(typing_context: object, kernel: object, index: object, arguments: object) -> tuple:
+    """Call the kernel at an address. Kernels raise nothing."""
+    pointer = types.CPointer(types.int64)
+
+    def emit(context, b, signature, args):
+        convention, takes = context.call_conv, (types.int64, pointer)
+        function = b.inttoptr(args[0], convention.get_function_type(types.none, takes).as_pointer())
+        where = b.inttoptr(args[2], context.get_value_type(pointer))
+        convention.call_function(b, function, types.none, takes, (args[1], where))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), emit
+
+
+@jit(parallel=True)
+def _loop(kernel, count, arguments):
+    for index in prange(count):
+        _call(kernel, index, arguments)
+
+
+def parallel(function: Callable) -> Callable:
+    """Make a kernel of ``function(index, arguments)``: a function ``(count, *arguments)`` that runs it for each index.
+
+    The indices are those below `count`. The kernel gets its arguments by ``given(arguments)``. They may be integers,
+    floats, which arrive as float64, arrays, and named tuples of these.
+    """
+    kernel, addresses = jit(function), {}
+
+    def run(count: int, *arguments: object) -> None:
+        kind, slots = _laid_out(arguments)
+        if (address := addresses.get(kind)) is None:
+            pointer = types.CPointer(kind)
+            kernel.compile((types.int64, pointer))
+            made = kernel.overloads[types.int64, pointer]
+            address = addresses[kind] = made.library.get_pointer_to_function(made.fndesc.llvm_func_name)
+        memory = np.array(slots, np.int64)
+        _loop(address, count, memory.ctypes.data)
+
+    return run
+
+
+def _laid_out(value: object) -> tuple[types.Type, list[int]]:
+    """Return the type of a value, and the eight-byte words in which compiled code wants to find it."""
+    if isinstance(value, np.ndarray):
+        address = value.__array_interface__["data"][0]
+        return typeof(value), [0, 0, value.size, value.itemsize, address, *value.shape, *value.strides]
+    if isinstance(value, tuple):
+        kinds, words = zip(*map(_laid_out, value), strict=True)
+        return types.BaseTuple.from_types(kinds, type(value)), [word for some in words for word in some]
+    if isinstance(value, float | np.floating):
+        return types.float64, [int(np.float64(value).view(np.int64))]
+    return types.int64, [int(value)]
