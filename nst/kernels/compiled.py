@@ -23,10 +23,8 @@ from pathlib import Path
 
 import llvmlite
 import numba
-from llvmlite import ir
 from numba import config, njit, types
-from numba.core import cgutils, event
-from numba.extending import intrinsic
+from numba.core import event
 
 # Sums may be reordered and fused; infinities and NaN keep their meaning (plain fastmath would break them).
 FAST = {"reassoc", "contract", "nsz", "arcp"}
@@ -69,32 +67,6 @@ def _general(kind: types.Type) -> types.Type:
 def inlined(function: Callable) -> Callable:
     """Have a function written into each kernel that calls it: for a part that few call, not compiled by itself."""
     return njit(inline="always")(function)
-
-
-def address_of(function: Callable) -> int:
-    """Return the address of a kernel of four int64 and no result, compiling it if need be; see `call`.
-
-    What a parallel function calls by its address is not compiled once more as a part of it, which takes seconds for
-    a large one.
-    """
-    signature = (types.int64,) * 4
-    function.compile(signature)
-    found = function.overloads[signature]
-    return found.library.get_pointer_to_function(found.fndesc.llvm_func_name)
-
-
-@intrinsic
-def call(typing_context: object, address: object, a: object, b: object, c: object, d: object) -> tuple:
-    """Call the kernel at an address, as numba calls functions: with room for a result and for an exception."""
-
-    def emit(context, builder, signature, args):
-        word, pointer = ir.IntType(64), ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.IntType(32), [pointer.as_pointer()] * 2 + [word] * 4)
-        room = [cgutils.alloca_once(builder, pointer) for _ in range(2)]
-        builder.call(builder.inttoptr(args[0], kind.as_pointer()), [*room, *args[1:]])
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 5), emit
 
 
 def before_compiling(call: Callable[[], None]) -> None:

@@ -16,14 +16,12 @@ and pooling as tiles of the result are written.
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
-from numba import carray, get_num_threads, get_thread_id, prange
-from numba.np.unsafe.ndarray import to_fixed_tuple
+from numba import get_num_threads, get_thread_id
 
 from nst.kernels import memory
-from nst.kernels.compiled import address_of, call, inlined, jit
+from nst.kernels.compiled import inlined
+from nst.kernels.parallel import given, parallel
 from nst.kernels.threads import one_at_a_time
 from nst.kernels.vectors import FLOATS, PANEL, ROWS, SIMD, WIDTH
 from nst.kernels.winograd_points import F2, F4, Matrices
@@ -38,7 +36,6 @@ from nst.kernels.winograd_tiles import (
     STORED,
     UNPOOLED,
     Plan,
-    integers,
     panels,
     products,
     read_tiles,
@@ -56,7 +53,6 @@ LINE = 64  # bytes of a line of cache: distances that are multiples of 4 KiB, le
 FEW = 4  # tiles in a task of the first and the last phase
 DEEP = 128  # channels of the pieces in which U is made: six panels, 192 KiB, stay in the core's own cache
 MANY = 256  # tiles that go through the phases together
-FIELDS = len(Plan._fields)
 WEIGHTS, FUSED, INPUT, PRODUCT, OUTPUT = range(5)
 
 
@@ -84,11 +80,11 @@ def _multiply_row(p, row, channel, own):
                 products(p, v, own + j * apart, to, tiles, last - first, first)
 
 
-@jit
-def _perform(stage, task, thread, fields):
+@parallel
+def _run(task, arguments):
     """Do one task: take a block of tiles through all three steps, or some tiles through one."""
-    p = Plan(*to_fixed_tuple(carray(integers(fields), (FIELDS,)), FIELDS))
-    size, own = p.tile + 2, p.own + thread * p.own_step
+    stage, p = given(arguments)
+    size, own = p.tile + 2, p.own + get_thread_id() * p.own_step
     if stage == WEIGHTS:
         row, panel = task % size, task // size
         to = p.u + (row * size * p.panels + panel) * p.channels * ROW
@@ -111,23 +107,6 @@ def _perform(stage, task, thread, fields):
             if stage == FUSED:
                 _multiply(p, channel, last - first, v, block)
             write_tiles(p, first, last, block, channel, spare)
-
-
-@cache
-def _performer() -> int:
-    return address_of(_perform)
-
-
-@jit(parallel=True)
-def _run_tasks(performer, stage, tasks, fields):
-    for task in prange(tasks):
-        call(performer, stage, task, get_thread_id(), fields)
-
-
-def _run(stage: int, tasks: int, p: Plan) -> None:
-    """Do all tasks of a stage."""
-    fields = np.array(p, np.int64)
-    _run_tasks(_performer(), stage, tasks, _address(fields))
 
 
 class Filters:
@@ -175,7 +154,7 @@ class Filters:
             count = taps.shape[3] // PANEL
             found = memory.empty((size * size, count, taps.shape[2], PANEL))
             plan = _plan(kind, taps=_address(taps), u=_address(found), channels=taps.shape[2], panels=count)
-            _run(WEIGHTS, size * count, plan)
+            _run(size * count, WEIGHTS, plan)
             self._transformed[backward, kind] = found
         return found
 
@@ -245,7 +224,7 @@ def _convolve(filters: Filters, backward: bool, images: int, **fields: int) -> N
         own = _up(values * (v_step + m_step) + spare, 4096)
         room = memory.scratch(threads * own // FLOATS)
         p = p._replace(u=_address(u), block=block, last=tiles, v_step=v_step, m_step=m_step, m_row=m_row)
-        _run(FUSED, -(-tiles // block), p._replace(own=_address(room), own_step=own))
+        _run(-(-tiles // block), FUSED, p._replace(own=_address(room), own_step=own))
         return
     taps = filters.taps(backward)
     many = min(MANY, _up(tiles, ROWS))
@@ -262,9 +241,9 @@ def _convolve(filters: Filters, backward: bool, images: int, **fields: int) -> N
     for first in range(0, tiles, many):
         part = p._replace(first=first, last=min(tiles, first + many))
         few = -(-(part.last - first) // FEW)
-        _run(INPUT, few, part)
-        _run(PRODUCT, (p.tile + 2) * -(-out_channels // CHANNELS), part)
-        _run(OUTPUT, few, part)
+        _run(few, INPUT, part)
+        _run((p.tile + 2) * -(-out_channels // CHANNELS), PRODUCT, part)
+        _run(few, OUTPUT, part)
 
 
 def _block(tiles: int, channels: int, threads: int) -> int:

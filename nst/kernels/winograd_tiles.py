@@ -126,12 +126,6 @@ def octets(typing_context: object, address: object) -> tuple:
     return types.CPointer(types.uint8)(types.int64), _pointer
 
 
-@intrinsic
-def integers(typing_context: object, address: object) -> tuple:
-    """Return an address as a pointer to int64."""
-    return types.CPointer(types.int64)(types.int64), _pointer
-
-
 def _pointer(context, b, signature, args):
     return b.inttoptr(args[0], ir.PointerType())
 
