@@ -19,7 +19,7 @@ import numba
 import numpy as np
 
 from nst.kernels import memory
-from nst.kernels.compiled import jit
+from nst.kernels.compiled import inlined
 from nst.kernels.cpu_direct import SLACK
 from nst.kernels.cpu_panels import CELLS, multiply_rows, panel_width
 from nst.kernels.cpu_windows import Source, copy_pixels
@@ -141,7 +141,7 @@ def _backward(worker, arguments):
         task = take(counter.ctypes.data)
 
 
-@jit
+@inlined
 def _send(p, source, weights, none, own, sent, part, n, i, j, senders, line):
     """Compute what `senders` rows of `line` pixels of dy, from (i, j) on, send to every tap."""
     cells, pixels = own[:CELLS], own[CELLS + sent.size :]
@@ -153,11 +153,11 @@ def _send(p, source, weights, none, own, sent, part, n, i, j, senders, line):
         for panel in range(weights.shape[1]):
             multiply_rows(
                 pixels.ctypes.data, p.c_out * FLOATS, FLOATS, 0, 1, p.c_out, weights[part, panel], none, panel,
-                np.float32(-np.inf), False, sent, first * line, rows * line, 0, sent.shape[3], cells,
+                np.float32(-np.inf), 0, sent, first * line, rows * line, 0, sent.shape[3], cells,
             )  # fmt: skip
 
 
-@jit
+@inlined
 def _collect(p, sent, add, dx, offsets, part, n, i, j, line, u, v, columns):
     """Add up what was sent to the pixels (u, v), (u, v + 1) ... of dx.
 
@@ -191,7 +191,7 @@ def _collect(p, sent, add, dx, offsets, part, n, i, j, line, u, v, columns):
                     pixel[c] += some[c]
 
 
-@jit
+@inlined
 def _collect3(numbers, lanes, offsets, add, to, step, count):
     """The same for pixels of three channels; unsigned numbers spare the question whether an index is negative."""
     one, two = np.uint64(1), np.uint64(2)

@@ -19,7 +19,7 @@ import numba
 import numpy as np
 
 from nst.kernels import memory
-from nst.kernels.compiled import jit
+from nst.kernels.compiled import inlined
 from nst.kernels.cpu_panels import CELLS, multiply_rows, panel_width
 from nst.kernels.cpu_windows import FULL, Source, copy_pixels
 from nst.kernels.parallel import given, parallel
@@ -163,7 +163,7 @@ def _room(p: Plan) -> int:
 @parallel
 def _convolve(worker, arguments):
     p, source, panels, bias, floor, add, y, scratch, counter = given(arguments)
-    tasks = p.blocks * p.groups * p.parts
+    floor, tasks = np.float32(floor), p.blocks * p.groups * p.parts
     task = take(counter.ctypes.data)
     while task < tasks:
         block = task // p.parts // p.groups
@@ -179,7 +179,7 @@ def _convolve(worker, arguments):
         task = take(counter.ctypes.data)
 
 
-@jit
+@inlined
 def _windows_apart(p, source, panels, bias, floor, add, y, own, block, group, first, last):
     """One block of the output's pixels, which may reach over rows and pictures."""
     count = y.shape[0] * p.height * p.width
@@ -189,9 +189,9 @@ def _windows_apart(p, source, panels, bias, floor, add, y, own, block, group, fi
     cells, windows = own[:CELLS], own[CELLS:]
     if p.in_place:
         step = source.pixels.shape[3] * FLOATS
-        a = source.pixels.ctypes.data + start * step + group * p.c_in * FLOATS
+        a = np.int64(source.pixels.ctypes.data) + start * step + group * p.c_in * FLOATS
     else:
-        a, step = windows.ctypes.data, depth * FLOATS
+        a, step = np.int64(windows.ctypes.data), depth * FLOATS
         for pixel in range(start, end):
             n, i, j = pixel // (p.height * p.width), pixel // p.width % p.height, pixel % p.width
             for ky in range(p.kh):
@@ -206,7 +206,7 @@ def _windows_apart(p, source, panels, bias, floor, add, y, own, block, group, fi
         )  # fmt: skip
 
 
-@jit
+@inlined
 def _windows_joined(p, source, panels, bias, floor, add, y, own, block, group, first, last):
     """One block of rows by columns of one picture's output."""
     down, across = -(-p.height // p.rows), -(-p.width // p.columns)
@@ -220,7 +220,7 @@ def _windows_joined(p, source, panels, bias, floor, add, y, own, block, group, f
         copy_pixels(source, n, i, j, pixels, group * p.c_in, p.c_in, windows[row * line :][:line])
     for panel in range(first, last):
         for row in range(rows):
-            a = windows.ctypes.data + row * p.sh * line * FLOATS
+            a = np.int64(windows.ctypes.data) + row * p.sh * line * FLOATS
             multiply_rows(
                 a, p.sw * p.c_in * FLOATS, FLOATS, line * FLOATS, p.kh, p.kw * p.c_in,
                 panels[group, panel], bias[group], panel, floor, add,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nst.kernels.compiled import jit
+from nst.kernels.compiled import inlined, jit
 from nst.kernels.vectors import FLOATS, NARROW, NARROW_ROWS, PANEL, ROWS, correlate, correlate_narrow
 
 CELLS = max(ROWS * PANEL, NARROW_ROWS * NARROW)  # of the block of C that is in registers
@@ -13,6 +13,19 @@ CELLS = max(ROWS * PANEL, NARROW_ROWS * NARROW)  # of the block of C that is in 
 def panel_width(columns: int) -> int:
     """Return how wide panels for so many columns should be: narrow ones where half of the last would be empty."""
     return PANEL if -columns % PANEL < NARROW else NARROW
+
+
+@inlined
+def _runs(width, runs, a, a_row, a_k, a_line, lines, depth, b, start, start_row, floor, c, c_row):
+    """As many products one below the other as `runs` says."""
+    if width == PANEL:
+        for _ in range(runs):
+            correlate(a, a_row, a_k, a_line, lines, depth, b, start, start_row, floor, c, c_row)
+            a, c, start = a + ROWS * a_row, c + ROWS * c_row, start + ROWS * start_row
+    else:
+        for _ in range(runs):
+            correlate_narrow(a, a_row, a_k, a_line, lines, depth, b, start, start_row, floor, c, c_row)
+            a, c, start = a + NARROW_ROWS * a_row, c + NARROW_ROWS * c_row, start + NARROW_ROWS * start_row
 
 
 @jit
@@ -27,7 +40,7 @@ def multiply_rows(
     bias: np.ndarray,
     number: int,
     floor: np.float32,
-    add: bool,
+    add: int,
     y: np.ndarray,
     row: int,
     count: int,
@@ -46,50 +59,22 @@ def multiply_rows(
     first_column, columns = offset + number * width, min(width, channels - number * width)
     matrix = y.reshape(-1, y.shape[3])
     step = y.shape[3] * FLOATS
-    b, start = panel.ctypes.data, bias.ctypes.data + number * width * FLOATS
-    c = matrix.ctypes.data + row * step + first_column * FLOATS
-    whole = count // at_once if columns == width else 0
-    if add:
-        _runs(width, whole, a, a_row, a_k, a_line, lines, depth, b, c, step, floor, c, step)
-    else:
-        _runs(width, whole, a, a_row, a_k, a_line, lines, depth, b, start, 0, floor, c, step)
-    for done in range(whole * at_once, count, at_once):
+    b, start = np.int64(panel.ctypes.data), np.int64(bias.ctypes.data) + number * width * FLOATS
+    c, own = np.int64(matrix.ctypes.data) + row * step + first_column * FLOATS, np.int64(cells.ctypes.data)
+    done = 0
+    while done < count:
         r = max(0, min(done, count - at_once))
-        here = a + r * a_row
-        if columns == width and r + at_once <= count and not add:
-            _runs(width, 1, here, a_row, a_k, a_line, lines, depth, b, start, 0, floor, c + r * step, step)
-            continue
-        _runs(
-            width,
-            1,
-            here,
-            a_row,
-            a_k,
-            a_line,
-            lines,
-            depth,
-            b,
-            start,
-            0,
-            floor,
-            cells.ctypes.data,
-            width * FLOATS,
-        )
-        for q in range(done, min(done + at_once, count)):
-            to = matrix[row + q, first_column : first_column + columns]
-            some = cells[(q - r) * width :][:columns]
-            for v in range(columns):
-                to[v] = to[v] + some[v] if add else some[v]
-
-
-@jit
-def _runs(width, runs, a, a_row, a_k, a_line, lines, depth, b, start, start_row, floor, c, c_row):
-    """As many products one below the other as `runs` says."""
-    if width == PANEL:
-        for _ in range(runs):
-            correlate(a, a_row, a_k, a_line, lines, depth, b, start, start_row, floor, c, c_row)
-            a, c, start = a + ROWS * a_row, c + ROWS * c_row, start + ROWS * start_row
-    else:
-        for _ in range(runs):
-            correlate_narrow(a, a_row, a_k, a_line, lines, depth, b, start, start_row, floor, c, c_row)
-            a, c, start = a + NARROW_ROWS * a_row, c + NARROW_ROWS * c_row, start + NARROW_ROWS * start_row
+        runs, here, begin, begin_row, to, to_row = 1, a + r * a_row, start, 0, own, width * FLOATS
+        in_place = columns == width and r + at_once <= count and (r == done or not add)
+        if in_place:
+            runs, to, to_row = max(1, (count - done) // at_once), c + r * step, step
+            if add:
+                begin, begin_row = to, to_row
+        _runs(width, runs, here, a_row, a_k, a_line, lines, depth, b, begin, begin_row, floor, to, to_row)
+        if not in_place:
+            for q in range(done, min(done + at_once, count)):
+                into = matrix[row + q, first_column : first_column + columns]
+                some = cells[(q - r) * width :][:columns]
+                for v in range(columns):
+                    into[v] = into[v] + some[v] if add else some[v]
+        done += runs * at_once
