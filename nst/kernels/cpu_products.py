@@ -111,8 +111,12 @@ def _block(features, number, copies):
     else:
         some = features[:, number * BLOCK : (number + 1) * BLOCK]
         block = copies[: len(some) * BLOCK].reshape((-1, BLOCK))
-        block[:, : some.shape[1]] = some
-        block[:, some.shape[1] :] = 0
+        for p in range(
+            len(some)
+        ):  # assigned as arrays, numba would compile the text of an error for three seconds
+            for c in range(some.shape[1]):
+                block[p, c] = some[p, c]
+            block[p, some.shape[1] :] = 0
     return copies.ctypes.data
 
 
@@ -177,7 +181,9 @@ def matrix_product(
     at_once = max(ROWS * 4, min(MOST_ROWS, rows // (4 * workers) // 24 * 24))
     none, counter = np.zeros(columns + PANEL, np.float32), np.zeros(1, np.int64)
     width = panel_width(columns)
-    _multiply(workers, a, a_steps, b, b_steps, depth, product[None, None], width, at_once, none, scratch, counter)
+    _multiply(
+        workers, a, a_steps, b, b_steps, depth, product[None, None], width, at_once, none, scratch, counter
+    )
     return product
 
 
@@ -204,7 +210,7 @@ def _multiply(worker, arguments):
             terms = min(DEPTH, depth - k)
             panel = scratch[worker][CELLS:][: terms * width].reshape((terms, width))
             _copy_panel(b, b_steps, k, number * width, columns, panel)
-            here = a.ctypes.data + (first * a_steps[0] + k * a_steps[1]) * FLOATS
+            here = np.int64(a.ctypes.data) + (first * a_steps[0] + k * a_steps[1]) * FLOATS
             multiply_rows(
                 here, a_steps[0] * FLOATS, a_steps[1] * FLOATS, 0, 1, terms, panel, none, number,
                 np.float32(-np.inf), int(k > 0), product, first, count, 0, columns, cells,
