@@ -56,26 +56,45 @@ def parallel(function: Callable) -> Callable:
     kernel, addresses = jit(function), {}
 
     def run(count: int, *arguments: object) -> None:
-        kind, slots = _laid_out(arguments)
-        if (address := addresses.get(kind)) is None:
-            pointer = types.CPointer(kind)
-            kernel.compile((types.int64, pointer))
-            made = kernel.overloads[types.int64, pointer]
-            address = addresses[kind] = made.library.get_pointer_to_function(made.fndesc.llvm_func_name)
-        memory = np.array(slots, np.int64)
-        _loop(address, count, memory.ctypes.data)
+        words: list[int] = []
+        layout = _lay_out(arguments, words)
+        if (address := addresses.get(layout)) is None:
+            signature = types.int64, types.CPointer(_kind(arguments))
+            kernel.compile(signature)
+            made = kernel.overloads[signature]
+            address = addresses[layout] = made.library.get_pointer_to_function(made.fndesc.llvm_func_name)
+        memory = np.array(words, np.int64)
+        _loop(address, count, memory.__array_interface__["data"][0])
 
     return run
 
 
-def _laid_out(value: object) -> tuple[types.Type, list[int]]:
-    """Return the type of a value, and the eight-byte words in which compiled code wants to find it."""
-    if isinstance(value, np.ndarray):
-        address = value.__array_interface__["data"][0]
-        return typeof(value), [0, 0, value.size, value.itemsize, address, *value.shape, *value.strides]
+def _lay_out(value: object, words: list[int]) -> object:
+    """Append the eight-byte words in which compiled code wants a value; return what tells its type, found quickly."""
     if isinstance(value, tuple):
-        kinds, words = zip(*map(_laid_out, value), strict=True)
-        return types.BaseTuple.from_types(kinds, type(value)), [word for some in words for word in some]
+        return type(value), *[_lay_out(part, words) for part in value]
+    if isinstance(value, np.ndarray):
+        address, flags = value.__array_interface__["data"][0], value.flags
+        words += 0, 0, value.size, value.itemsize, address, *value.shape, *value.strides
+        return (
+            value.dtype.char,
+            value.ndim,
+            flags.c_contiguous,
+            flags.f_contiguous,
+            flags.aligned,
+            flags.writeable,
+        )
     if isinstance(value, float | np.floating):
-        return types.float64, [int(np.float64(value).view(np.int64))]
-    return types.int64, [int(value)]
+        words.append(int(np.float64(value).view(np.int64)))
+        return float
+    words.append(int(value))
+    return int
+
+
+def _kind(value: object) -> types.Type:
+    """Return the type by which compiled code knows a value."""
+    if isinstance(value, np.ndarray):
+        return typeof(value)
+    if isinstance(value, tuple):
+        return types.BaseTuple.from_types(tuple(map(_kind, value)), type(value))
+    return types.float64 if isinstance(value, float | np.floating) else types.int64
