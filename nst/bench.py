@@ -1,4 +1,4 @@
-"""Measure time and memory: `python -m nst.bench layers|step|train`."""
+"""Measure time and memory: `python -m nst.bench layers|step|train|ladder`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> Parser:
     parser = Parser(prog="python -m nst.bench", description="Measure time and memory.")
-    doors = parser.add_subparsers(required=True, metavar="layers|step|train")
+    doors = parser.add_subparsers(required=True, metavar="layers|step|train|ladder")
     door = doors.add_parser("layers", help="each layer of VGG-19 alone, forward and backward")
     _add_network(door, "256")
     door.set_defaults(run=layers)
@@ -61,6 +61,11 @@ def _parser() -> Parser:
     door.set_defaults(run=train)
     for door in doors.choices.values():
         _add_common(door)
+    door = doors.add_parser("ladder", help="one convolution from a loop to Winograd (lesson 6)")
+    door.add_argument("--size", type=_count, default=64, help="of the map, in places")
+    door.add_argument("--channels", type=_count, default=256, help="read, and written")
+    door.add_argument("--json", type=Path, metavar="FILE", help="write everything there too")
+    door.set_defaults(run=ladder, vs=None, threads=cores())
     return parser
 
 
@@ -181,6 +186,16 @@ def train(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> N
     """Measure a training step."""
     job = train_job(options.batch, options.width, options.seed)
     _measure(f"batch {options.batch}", job, of_training(job), options, rivals, rows)
+
+
+def ladder(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> None:
+    """Measure one convolution in each of the ways of lesson 6."""
+    from nst.measure.ladder import climb  # kernels in this very process
+
+    for rung in climb(options.size, options.channels):
+        rate = 2 * 9 * options.channels**2 * options.size**2 / rung.seconds / 1e9
+        rows.append(vars(rung))
+        _say(f"{rung.name:14}{1e3 * rung.seconds:11.2f} ms{rate:9.1f} GFLOP/s   error {rung.error:.1e}")
 
 
 def _measure(

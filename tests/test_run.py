@@ -144,7 +144,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(door, pictures, tmp_pa
         "output: out.png",
     ):
         assert part in ended.out
-    assert re.search(r"^about \S+ m?s, \d+ MB$", ended.out.splitlines()[-1]), ended.out
+    assert re.search(r"^about \S+ m?s, (\d+ MB|\d+\.\d GB)$", ended.out.splitlines()[-1]), ended.out
     assert sorted(os.listdir(tmp_path)) == before
 
 

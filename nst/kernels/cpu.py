@@ -6,6 +6,7 @@ direct one, and all to plain loops where the processor's vectors are unknown.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -109,10 +110,17 @@ def prepare(
     stride: Pair = (1, 1),
     padding: Sides = NO_PADDING,
     groups: int = 1,
-    winograd: str = "F4",
+    winograd: str | None = None,
 ) -> Filters:
-    """Return what the fused functions want of a convolution; see `nst.kernels.reference.prepare`."""
-    return Filters(weight.astype(np.float32, copy=False), stride, padding, groups, winograd)
+    """Return what the fused functions want of a convolution; see `nst.kernels.reference.prepare`.
+
+    `winograd` is "F4", "F2" (twice the multiplications, a third of the rounding error) or "none"; by default what the
+    environment variable `NST_WINOGRAD` says, or "F4".
+    """
+    tiles = winograd or os.environ.get("NST_WINOGRAD") or "F4"
+    if tiles not in ("F4", "F2", "none"):
+        raise ValueError(f"Winograd tiles {tiles!r} are none of F4, F2, none")
+    return Filters(weight.astype(np.float32, copy=False), stride, padding, groups, tiles)
 
 
 def _checked(array: np.ndarray, shape: tuple[int, ...], what: str) -> np.ndarray:
