@@ -170,7 +170,10 @@ def conv2d_backward_weights(
     (*_, c_in, c_out), module = weight_shape, cpu_plain if SIMD == "plain" else cpu_training
     x = _checked(x, (*x.shape[:3], groups * c_in), "x")
     dy = _checked(dy, (len(x), *out_size(x.shape[1:3], weight_shape[:2], stride, padding), c_out), "dy")
-    return module.conv2d_backward_weights(dy, x, weight_shape, stride, padding, groups)
+    one = (*weight_shape[:3], c_out // groups)
+    parts = zip(np.split(dy, groups, axis=3), np.split(x, groups, axis=3), strict=True)
+    found = [module.conv2d_backward_weights(d, a, one, stride, padding) for d, a in parts]
+    return found[0] if groups == 1 else np.concatenate(found, axis=3)
 
 
 @one_at_a_time

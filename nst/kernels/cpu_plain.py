@@ -264,14 +264,9 @@ def conv2d_backward_weights(
     weight_shape: tuple[int, ...],
     stride: Pair = (1, 1),
     padding: Padding = ((0, 0), (0, 0)),
-    groups: int = 1,
 ) -> np.ndarray:
-    """Return the gradient with respect to the weights: a correlation of the input with `dy`."""
+    """Return the gradient of the weights, without groups: a correlation of the input with `dy`."""
     kh, kw, c_in, c_out = weight_shape
-    if groups > 1:
-        one = (kh, kw, c_in, c_out // groups)
-        parts = zip(np.split(dy, groups, axis=3), np.split(x, groups, axis=3), strict=True)
-        return np.concatenate([conv2d_backward_weights(d, a, one, stride, padding) for d, a in parts], axis=3)
     (top, bottom), (left, right) = padding
     more = -dy.shape[2] % 8  # columns of zeros in dy, and whatever beside the picture in x they meet
     padded = _pad(x, ((top, bottom), (left, right + more * stride[1])), 1)

@@ -20,7 +20,7 @@ from numba import prange
 from nst.kernels import memory
 from nst.kernels.compiled import jit
 from nst.kernels.threads import one_at_a_time
-from nst.kernels.vectors import BYTES, COLUMNS, FLOATS, PANEL, ROWS, WIDTH, multiply
+from nst.kernels.vectors import BYTES, COLUMNS, FLOATS, PANEL, ROWS, WIDTH, multiply, round_up
 from nst.kernels.winograd_gradients import spread2, spread4, taps2, taps4
 from nst.kernels.winograd_points import F2, F4, Matrices
 from nst.kernels.winograd_transforms import read2, read4
@@ -42,14 +42,9 @@ def conv2d_backward_weights(
     weight_shape: tuple[int, ...],
     stride: Pair = (1, 1),
     padding: Padding = ((0, 0), (0, 0)),
-    groups: int = 1,
 ) -> np.ndarray:
-    """Return the gradient of the weights; see `nst.kernels.reference.conv2d_backward_weights`."""
+    """Return the gradient of the weights, without groups; see `nst.kernels.reference.conv2d_backward_weights`."""
     kh, kw, c_in, c_out = weight_shape
-    if groups > 1:
-        one = (kh, kw, c_in, c_out // groups)
-        parts = zip(np.split(dy, groups, axis=3), np.split(x, groups, axis=3), strict=True)
-        return np.concatenate([conv2d_backward_weights(d, a, one, stride, padding) for d, a in parts], axis=3)
     x, dy = np.ascontiguousarray(x), np.ascontiguousarray(dy)
     if not dy.size:
         return np.zeros(weight_shape, np.float32)
@@ -63,13 +58,8 @@ def _cheapest(size: Pair) -> Matrices | None:
     """Return the tiles with the fewest multiplications for a map of this size; None where it is direct that has."""
     costs = {9 * size[0] * size[1]: None}
     for matrices in (F2, F4):
-        tiles = -(-size[0] // matrices.tile) * -(-size[1] // matrices.tile)
-        costs.setdefault(matrices.size**2 * tiles, matrices)
+        costs.setdefault(matrices.multiplications(*size), matrices)
     return costs[min(costs)]
-
-
-def _up(count: int, multiple: int) -> int:
-    return -(-count // multiple) * multiple
 
 
 def _direct(dy, x, weight_shape, stride, padding):
@@ -79,7 +69,7 @@ def _direct(dy, x, weight_shape, stride, padding):
     places = dy.size // c_out
     blocks = -(-rows // ROWS_OF_A_TASK)
     parts = max(1, min(places // (4 * PLACES), 16 // blocks))
-    sums = np.empty((parts, _up(rows, ROWS_OF_A_TASK), _up(c_out, PANEL)))
+    sums = np.empty((parts, round_up(rows, ROWS_OF_A_TASK), round_up(c_out, PANEL)))
     (top, _), (left, _) = padding
     _sum_over_windows(x, dy, *weight_shape[:2], *stride, top, left, sums)
     return sums.sum(axis=0)[:rows, :c_out].astype(np.float32).reshape(weight_shape)
@@ -151,9 +141,9 @@ def _winograd(dy, x, matrices, padding):
     down, across = -(-height // matrices.tile), -(-width // matrices.tile)
     tiles = min(TILES, images * down * across)
     # Distances that are powers of two would send everything to the same few lines of the nearest cache.
-    pitch, panels = _up(c_in, WIDTH) + WIDTH, -(-c_out // PANEL)
+    pitch, panels = round_up(c_in, WIDTH) + WIDTH, -(-c_out // PANEL)
     v_step, d_step = tiles * pitch + WIDTH, panels * tiles * PANEL + WIDTH
-    u_step = panels * _up(c_in, ROWS) * PANEL + WIDTH
+    u_step = panels * round_up(c_in, ROWS) * PANEL + WIDTH
     room = memory.scratch(square * (v_step + d_step + u_step))
     v, d, u = np.split(room, (square * v_step, square * (v_step + d_step)))
     dw = np.zeros((9, c_in, panels * PANEL), np.float32)

@@ -23,8 +23,8 @@ from nst.kernels import memory
 from nst.kernels.compiled import inlined
 from nst.kernels.parallel import given, parallel
 from nst.kernels.threads import one_at_a_time
-from nst.kernels.vectors import FLOATS, PANEL, ROWS, SIMD, WIDTH
-from nst.kernels.winograd_points import F2, F4, Matrices
+from nst.kernels.vectors import FLOATS, PANEL, ROWS, SIMD, WIDTH, round_up
+from nst.kernels.winograd_points import F2, F4
 from nst.kernels.winograd_tiles import (
     ADDED,
     AVG_POOLED,
@@ -136,7 +136,7 @@ class Filters:
             weight = self.weight[::-1, ::-1].transpose(0, 1, 3, 2) if backward else self.weight
             found = weight
             if not weight.flags.c_contiguous or weight.shape[3] % PANEL:
-                found = memory.zeros((*weight.shape[:3], _up(weight.shape[3], PANEL)))
+                found = memory.zeros((*weight.shape[:3], round_up(weight.shape[3], PANEL)))
                 found[..., : weight.shape[3]] = weight
             if not self.stored:
                 self._taps[backward] = found
@@ -169,21 +169,11 @@ def _plan(kind: str, **fields: int) -> Plan:
     )
 
 
-def _up(count: int, multiple: int) -> int:
-    """Return `count` rounded up."""
-    return -(-count // multiple) * multiple
-
-
-def _multiplications(height: int, width: int, matrices: Matrices) -> int:
-    """Return the multiplications for a map of outputs, for one channel in and one out."""
-    return matrices.size**2 * -(-height // matrices.tile) * -(-width // matrices.tile)
-
-
 def _kind(out_hw: Pair, wanted: str) -> str:
     """Return which tiles to use: small ones where large ones would mostly hang over the edges."""
     return min(
         ("F4", "F2") if wanted == "F4" else ("F2",),
-        key=lambda kind: _multiplications(*out_hw, MATRICES[kind]),
+        key=lambda kind: MATRICES[kind].multiplications(*out_hw),
     )
 
 
@@ -198,7 +188,7 @@ def suits(weight_shape: tuple[int, ...], stride: Pair, groups: int, out_hw: Pair
         return False
     if min(weight_shape[2:]) < FEWEST_CHANNELS or min(out_hw) < 1:
         return False
-    return _multiplications(*out_hw, MATRICES[_kind(out_hw, kind)]) <= 0.75 * 9 * out_hw[0] * out_hw[1]
+    return MATRICES[_kind(out_hw, kind)].multiplications(*out_hw) <= 0.75 * 9 * out_hw[0] * out_hw[1]
 
 
 def _convolve(filters: Filters, backward: bool, images: int, **fields: int) -> None:
@@ -209,8 +199,8 @@ def _convolve(filters: Filters, backward: bool, images: int, **fields: int) -> N
     channels, out_channels = filters.channels(backward)
     down, across = -(-p.out_height // p.tile), -(-p.out_width // p.tile)
     tiles, count = images * down * across, -(-out_channels // PANEL)
-    depth = FLOATS * _up(channels, WIDTH)
-    spare = _up(values * depth + 5 * p.tile**2 * CHANNELS, LINE)
+    depth = FLOATS * round_up(channels, WIDTH)
+    spare = round_up(values * depth + 5 * p.tile**2 * CHANNELS, LINE)
     p = p._replace(
         channels=channels, out_channels=out_channels, down=down, across=across, panels=count, depth=depth
     )
@@ -219,25 +209,25 @@ def _convolve(filters: Filters, backward: bool, images: int, **fields: int) -> N
     if block:
         u = filters.transformed(backward, kind)
         m_row = FLOATS * min(CHANNELS, count * PANEL)
-        rows = _up(block, ROWS)
+        rows = round_up(block, ROWS)
         v_step, m_step = rows * depth + LINE, rows * m_row + LINE
-        own = _up(values * (v_step + m_step) + spare, 4096)
+        own = round_up(values * (v_step + m_step) + spare, 4096)
         room = memory.scratch(threads * own // FLOATS)
         p = p._replace(u=_address(u), block=block, last=tiles, v_step=v_step, m_step=m_step, m_row=m_row)
         _run(-(-tiles // block), FUSED, p._replace(own=_address(room), own_step=own))
         return
     taps = filters.taps(backward)
-    many = min(MANY, _up(tiles, ROWS))
+    many = min(MANY, round_up(tiles, ROWS))
     m_row = count * ROW
-    v_step, m_step = _up(many, ROWS) * depth + LINE, _up(many, ROWS) * m_row + LINE
-    own = _up(max((p.tile + 2) * (DEEP * ROW + LINE), spare), 4096)
+    v_step, m_step = round_up(many, ROWS) * depth + LINE, round_up(many, ROWS) * m_row + LINE
+    own = round_up(max((p.tile + 2) * (DEEP * ROW + LINE), spare), 4096)
     shared = values * (v_step + m_step)
-    room = memory.scratch((_up(shared, 4096) + threads * own) // FLOATS)
+    room = memory.scratch((round_up(shared, 4096) + threads * own) // FLOATS)
     start = _address(room)
     p = p._replace(
         taps=_address(taps), v=start, v_step=v_step, m=start + values * v_step, m_step=m_step, m_row=m_row
     )
-    p = p._replace(own=start + _up(shared, 4096), own_step=own)
+    p = p._replace(own=start + round_up(shared, 4096), own_step=own)
     for first in range(0, tiles, many):
         part = p._replace(first=first, last=min(tiles, first + many))
         few = -(-(part.last - first) // FEW)
@@ -256,13 +246,13 @@ def _block(tiles: int, channels: int, threads: int) -> int:
     most = 64 if channels > 64 else 48
     if tiles < 24 * threads:
         return 0
-    blocks = _up(-(-tiles // most), threads)
+    blocks = round_up(-(-tiles // most), threads)
     return -(-tiles // blocks)
 
 
 def _bias(bias: np.ndarray | None, count: int) -> np.ndarray:
     """Return `count` numbers, rounded up to whole panels: the bias, and zeros."""
-    full = np.zeros(_up(count, CHANNELS), np.float32)
+    full = np.zeros(round_up(count, CHANNELS), np.float32)
     if bias is not None:
         full[:count] = bias
     return full

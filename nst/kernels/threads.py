@@ -10,7 +10,8 @@ core that this process may use; set it where a container is given less time than
 - A process that was forked after its parent had run a kernel has lost OpenMP's threads, and would be ended at its
   first kernel. Here it gets an error that says what to do. `workqueue` survives a fork; spawned processes always do.
 - Matrix products of NumPy bring the threads of a BLAS library, which go on spinning for a while after each product.
-  None is left in a step of float32; `OPENBLAS_NUM_THREADS=1` keeps those of float64 from competing, if both run.
+  In a step of float32 only products of very few rows are left to it; `OPENBLAS_NUM_THREADS=1` keeps those of float64
+  from competing, if both run.
 """
 
 from __future__ import annotations

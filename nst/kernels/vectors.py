@@ -63,6 +63,11 @@ VECTOR = ir.VectorType(F32, WIDTH)
 BYTES = FLOATS * WIDTH  # of a vector
 
 
+def round_up(count: int, multiple: int) -> int:
+    """Return the least multiple that is no less than `count`."""
+    return -(-count // multiple) * multiple
+
+
 def number(value: int) -> ir.Constant:
     """Return a constant int64."""
     return ir.Constant(I64, value)

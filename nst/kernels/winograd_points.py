@@ -50,6 +50,10 @@ class Matrices(NamedTuple):
         """n, the pixels that a tile reads along one axis."""
         return len(self.input)
 
+    def multiplications(self, height: int, width: int) -> int:
+        """Return the multiplications for a map of outputs, for one channel in and one out."""
+        return self.size**2 * -(-height // self.tile) * -(-width // self.tile)
+
 
 def cook_toom(points: list[float], taps: int = 3) -> Matrices:
     """Return the matrices for the given finite points and infinity.

@@ -30,9 +30,9 @@ def walk_bytes(network: Network, taps: Iterable[str], shape: tuple[int, ...], it
     taps = {network.resolve(tap) for tap in taps}
     if not taps:
         return 0
-    sizes = {name: itemsize * math.prod(found) for name, found in shapes(network, shape, taps).items()}
-    sizes[network.IMAGE] = itemsize * math.prod(shape)
-    walk = _Walk(network, taps, sizes, shapes(network, shape, taps) | {network.IMAGE: tuple(shape)}, itemsize)
+    found = shapes(network, shape, taps) | {network.IMAGE: tuple(shape)}
+    sizes = {name: itemsize * math.prod(one) for name, one in found.items()}
+    walk = _Walk(network, taps, sizes, found, itemsize)
     walk.forward()
     walk.backward()
     return walk.peak
