@@ -6,15 +6,12 @@ and all of `tests/layers/test_table.py`.
 
 from __future__ import annotations
 
-import copy
-import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from nst.checks.layer_check import LayerReport, check_layer
+from nst.checks.case import Built, Case, Random, apart
 from nst.checks.numeric import step_for
 from nst.checks.ties import check_ties
 from nst.layers import (
@@ -25,6 +22,7 @@ from nst.layers import (
     ConvReLU,
     Dropout,
     Flatten,
+    Fourier,
     InstanceNorm,
     Linear,
     LRNAcross,
@@ -33,68 +31,11 @@ from nst.layers import (
     Pad2d,
     Preprocess,
     ReLU,
+    Sigmoid,
     Softmax,
     UpsampleNearest,
+    Warp,
 )
-from nst.layers.base import Mode
-
-Random = np.random.Generator
-Built = tuple[Any, Any]
-"""A layer, and an input (a list of inputs for a layer with several)."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One layer in one setting on one small input.
-
-    Attributes
-    ----------
-    layer : str
-        The class.
-    what : str
-        The setting, unique among the layer's.
-    make : callable
-        `make(rng)` returns the layer and its input, in float64.
-    training : bool, Generator or None
-        Passed to `forward` unless None.
-    linear : bool
-        Whether the output is linear in the input, up to a constant: then `backward` is its transpose.
-    check : callable
-        How its derivative is judged; not by differences where there are none to take.
-    """
-
-    layer: str
-    what: str
-    make: Callable[[Random], Built]
-    training: Mode | None = None
-    linear: bool = False
-    check: Callable[..., LayerReport] = check_layer
-
-    def __str__(self) -> str:
-        return f"{self.layer}: {self.what}"
-
-    def mode(self) -> dict[str, Mode]:
-        """Return what `forward` takes beside the input: a generator in the same state each time."""
-        return {} if self.training is None else {"training": copy.deepcopy(self.training)}
-
-    def build(self, seed: int = 0) -> Built:
-        """Return the layer and its input, the same ones for the same seed."""
-        rng = np.random.default_rng([seed, zlib.crc32(str(self).encode())])
-        return copy.deepcopy(self.make(rng))
-
-    def report(self, layer: Any, x: Any, seed: int = 0) -> LayerReport:
-        """Check `layer`, which `build` returned or a mutation has spoilt, at `x`."""
-        return self.check(layer, x, training=self.training, seed=seed)
-
-
-def apart(rng: Random, *shape: int) -> np.ndarray:
-    """Return n values in -1..1, shuffled, of random sign, each at least 1/n from every other and from 0.
-
-    Normal deviates come too close to each other for a max pool and too close to 0 for a ReLU: differences
-    would then be taken across a kink.
-    """
-    n = int(np.prod(shape))
-    return ((rng.permutation(n) + 1) / n * rng.choice([-1.0, 1.0], n)).reshape(shape)
 
 
 def _conv(
@@ -300,6 +241,10 @@ CASES = [
     *_cases(Dropout, {"inference": _dropout(0.4, 2, 3, 4, 3)}, training=False, linear=True),
     *_cases(Flatten, {"4 axes": _plain(Flatten(), 2, 3, 4, 2)}, linear=True),
     *_cases(
+        Sigmoid,
+        {"0 to 1": _plain(Sigmoid(), 2, 3, 4, 3, scale=4.0), "colours": _plain(Sigmoid(255), 3, 7)},
+    ),
+    *_cases(
         Softmax,
         {
             "2 axes": _plain(Softmax(), 4, 6, scale=3.0),
@@ -318,6 +263,23 @@ CASES = [
             "reflect, uneven": _plain(Pad2d(((0, 1), (3, 2))), 2, 4, 5, 2),
             "replicate": _plain(Pad2d(2, "replicate"), 2, 4, 5, 2),
             "zero": _plain(Pad2d(2, "zero"), 2, 4, 5, 2),
+        },
+        linear=True,
+    ),
+    *_cases(
+        Fourier,
+        {
+            "waves of photographs": _plain(Fourier(), 2, 5, 6, 3),
+            "white, gain 2": _plain(Fourier(0.0, 2.0), 1, 4, 5, 2),
+        },
+        linear=True,
+    ),
+    *_cases(
+        Warp,
+        {
+            "turned, zoomed, moved": _plain(Warp.turned(17, 1.3, (0.7, -1.6), fill=0.5), 2, 5, 6, 3),
+            "smaller, border within": _plain(Warp.turned(-40, 0.6), 2, 5, 6, 2),
+            "moved by whole pixels": _plain(Warp.turned(shift=(2, -1)), 1, 5, 4, 3),
         },
         linear=True,
     ),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from nst.checks.cases import Built, Case, Random
-from nst.checks.layer_check import LayerReport, check_function
+from nst.checks.activation_cases import ACTIVATION_CASES
+from nst.checks.case import Built, Case, Random, check_loss
 from nst.layers import softmax_cross_entropy
 from nst.losses import (
     Content,
@@ -21,13 +20,6 @@ from nst.losses import (
     range_penalty,
     total_variation,
 )
-
-
-def check_loss(
-    loss: Callable[..., Any], x: np.ndarray, *, training: None = None, seed: int = 0
-) -> LayerReport:
-    """Check a loss as a case of the table: a value has one cotangent, 1, and every element is tried."""
-    return check_function(loss, x)
 
 
 def _case(name: str, what: str, make: Callable[[Random], Built]) -> Case:
@@ -87,4 +79,5 @@ LOSS_CASES = [
     _case("Style", "weight 7", lambda rng: (Style("relu1_1", gram(_features(rng)), 7.0), _features(rng))),
     _case("TotalVariation", "weight 7", lambda rng: (TotalVariation(7.0), _features(rng))),
     _case("Range", "weight 7", lambda rng: (Range(7.0), _overshooting(rng))),
+    *ACTIVATION_CASES,
 ]

@@ -11,6 +11,7 @@ from nst.layers.conv_relu import ConvReLU
 from nst.layers.cross_entropy import softmax_cross_entropy
 from nst.layers.dropout import Dropout
 from nst.layers.flatten import Flatten
+from nst.layers.fourier import Fourier
 from nst.layers.instance_norm import InstanceNorm
 from nst.layers.linear import Linear
 from nst.layers.lrn import LRNAcross, LRNWithin
@@ -18,8 +19,10 @@ from nst.layers.max_pool import MaxPool2d
 from nst.layers.pad import Pad2d
 from nst.layers.preprocess import Preprocess
 from nst.layers.relu import ReLU
+from nst.layers.sigmoid import Sigmoid
 from nst.layers.softmax import Softmax
 from nst.layers.upsample import UpsampleNearest
+from nst.layers.warp import Warp
 
 __all__ = [
     "AvgPool2d",
@@ -29,6 +32,7 @@ __all__ = [
     "ConvReLU",
     "Dropout",
     "Flatten",
+    "Fourier",
     "InstanceNorm",
     "LRNAcross",
     "LRNWithin",
@@ -38,7 +42,9 @@ __all__ = [
     "Pad2d",
     "Preprocess",
     "ReLU",
+    "Sigmoid",
     "Softmax",
     "UpsampleNearest",
+    "Warp",
     "softmax_cross_entropy",
 ]
