@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft
 
 from nst.layers.base import Layer
 
@@ -44,7 +43,7 @@ class Fourier(Layer):
 
     def weights(self, height: int, width: int) -> np.ndarray:
         """Return s, of shape (1, H, W, 1), in float64."""
-        frequency = np.hypot(fft.fftfreq(height)[:, None], fft.fftfreq(width))
+        frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
         least = 1 / max(height, width)
         return (self.gain / np.maximum(frequency, least) ** self.decay)[None, :, :, None]
 
@@ -63,5 +62,7 @@ class Fourier(Layer):
 
 def hartley(x: np.ndarray) -> np.ndarray:
     """Return Hartley's transform of pictures (N, H, W, C) along rows and columns: orthogonal, its own inverse."""
+    from scipy import fft  # which takes a moment to load, and keeps float32 as NumPy before 2.0 does not
+
     spectrum = fft.fft2(x, axes=(1, 2), norm="ortho")
     return spectrum.real - spectrum.imag

@@ -39,6 +39,7 @@ class Unit:
 
     @property
     def label(self) -> str:
+        """What the term is called."""
         where = "" if self.place is None else " at {},{}".format(*self.place)
         return f"unit {self.tap}:{self.channel}{where}"
 

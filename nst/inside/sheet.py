@@ -1,0 +1,28 @@
+"""Many pictures in one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+GAP = 4  # pixels between pictures
+
+
+def sheet(rows: Sequence[Sequence[np.ndarray]], gap: int = GAP) -> np.ndarray:
+    """Return pictures (H, W, 3), all of one size, in rows, on white; rows may differ in length.
+
+    Returns
+    -------
+    ndarray
+        (H', W', 3), float32.
+    """
+    height, width, _ = rows[0][0].shape
+    columns = max(map(len, rows))
+    size = (height + gap) * len(rows) - gap, (width + gap) * columns - gap, 3
+    result = np.full(size, 255, np.float32)
+    for i, row in enumerate(rows):
+        for j, picture in enumerate(row):
+            top, left = i * (height + gap), j * (width + gap)
+            result[top : top + height, left : left + width] = picture
+    return result
