@@ -44,8 +44,10 @@ def jit(function: Callable | None = None, **options: object) -> Callable:
     if function is None:
         return lambda function: jit(function, **options)
     before, config.CACHE_DIR = config.CACHE_DIR, folder(Path(function.__code__.co_filename))
+    how = {"fastmath": FAST, "nogil": True, "no_cfunc_wrapper": True, **options}
     try:  # numba reads its setting here, once for each function
-        made = njit(cache=True, fastmath=FAST, nogil=True, no_cfunc_wrapper=True, **options)(function)
+        # To check each divisor, as Python does, would keep every loop with a division from being vectorised.
+        made = njit(cache=True, error_model="numpy", **how)(function)
     finally:
         config.CACHE_DIR = before
     template = made.get_call_template

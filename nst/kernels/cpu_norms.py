@@ -8,15 +8,24 @@ are added in float64, so a result does not depend on the number of threads.
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from nst.kernels import memory
-from nst.kernels.compiled import jit
+from nst.kernels.parallel import given, parallel
 from nst.kernels.threads import one_at_a_time
 
 PLACES = 128
 CHANNELS = 256
 NUMBERS = 1 << 14  # that a task of an elementwise function takes
+
+
+def _blocks(x: np.ndarray) -> int:
+    """Return how many tasks there are when each takes some places of (groups, places, channels)."""
+    return x.shape[0] * -(-x.shape[1] // PLACES)
+
+
+def _tasks(sums: np.ndarray) -> int:
+    """Return how many tasks fill (2, groups, blocks, channels)."""
+    return sums.shape[1] * sums.shape[2] * -(-sums.shape[3] // CHANNELS)
 
 
 @one_at_a_time
@@ -32,7 +41,7 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if not x.size:
         return np.zeros((groups, 1, channels)), np.zeros((groups, 1, channels))
     sums = np.empty((2, groups, -(-places // PLACES), channels), np.float32)
-    _shifted_sums(x, sums)
+    _shifted_sums(_tasks(sums), x, sums)
     count = np.full((sums.shape[2], 1), PLACES)
     count[-1] -= -places % PLACES
     first, squares = sums.astype(np.float64)
@@ -43,24 +52,24 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mu, np.maximum(variance, 0)
 
 
-@jit(parallel=True)
-def _shifted_sums(x, sums):
+@parallel
+def _shifted_sums(task, arguments):
     """sums[0] and sums[1]: for each block and channel the sum of x - k and of its square, k being the first value."""
-    groups, places, channels = x.shape
-    blocks, across = sums.shape[2], (channels + CHANNELS - 1) // CHANNELS
-    for task in prange(groups * blocks * across):
-        g, block, start = task // (blocks * across), task // across % blocks, task % across * CHANNELS
-        end = min(start + CHANNELS, channels)
-        first, squares = sums[0, g, block, start:end], sums[1, g, block, start:end]
-        first[:] = 0
-        squares[:] = 0
-        k = x[g, block * PLACES, start:end]
-        for p in range(block * PLACES + 1, min((block + 1) * PLACES, places)):
-            row = x[g, p, start:end]
-            for c in range(row.size):
-                d = row[c] - k[c]
-                first[c] += d
-                squares[c] += d * d
+    x, sums = given(arguments)
+    places, channels = x.shape[1:]
+    blocks, across = sums.shape[2], -(-channels // CHANNELS)
+    g, block, start = task // (blocks * across), task // across % blocks, task % across * CHANNELS
+    end = min(start + CHANNELS, channels)
+    first, squares = sums[0, g, block, start:end], sums[1, g, block, start:end]
+    first[:] = 0
+    squares[:] = 0
+    k = x[g, block * PLACES, start:end]
+    for p in range(block * PLACES + 1, min((block + 1) * PLACES, places)):
+        row = x[g, p, start:end]
+        for c in range(row.size):
+            d = row[c] - k[c]
+            first[c] += d
+            squares[c] += d * d
 
 
 @one_at_a_time
@@ -75,21 +84,22 @@ def normalise(
     scale = inv_sigma if gamma is None else inv_sigma * gamma
     shift = np.zeros(x.shape[2], np.float32) if beta is None else beta.astype(np.float32, copy=False)
     y = memory.empty(x.shape)
-    _normalise(np.ascontiguousarray(x), mu.astype(np.float32), scale.astype(np.float32), shift, y)
+    mu, scale = mu.astype(np.float32), scale.astype(np.float32)
+    _normalise(_blocks(x), np.ascontiguousarray(x), mu, scale, shift, y)
     return y
 
 
-@jit(parallel=True)
-def _normalise(x, mu, scale, shift, y):
-    groups, places, channels = x.shape
-    blocks = (places + PLACES - 1) // PLACES
-    for task in prange(groups * blocks):
-        g, block = task // blocks, task % blocks
-        centre, factor = mu[g, 0], scale[g, 0]
-        for p in range(block * PLACES, min((block + 1) * PLACES, places)):
-            row, to = x[g, p], y[g, p]
-            for c in range(channels):
-                to[c] = (row[c] - centre[c]) * factor[c] + shift[c]
+@parallel
+def _normalise(task, arguments):
+    x, mu, scale, shift, y = given(arguments)
+    places, channels = x.shape[1:]
+    blocks = -(-places // PLACES)
+    g, block = task // blocks, task % blocks
+    centre, factor = mu[g, 0], scale[g, 0]
+    for p in range(block * PLACES, min((block + 1) * PLACES, places)):
+        row, to = x[g, p], y[g, p]
+        for c in range(channels):
+            to[c] = (row[c] - centre[c]) * factor[c] + shift[c]
 
 
 @one_at_a_time
@@ -99,28 +109,29 @@ def normalise_sums(
     """Return the sums of dy and of dy x_hat; see `nst.kernels.reference_norms.normalise_sums`."""
     groups, places, channels = x.shape
     sums = np.empty((2, groups, -(-places // PLACES), channels), np.float32)
-    _gradient_sums(np.ascontiguousarray(dy), np.ascontiguousarray(x), mu.astype(np.float32), sums)
+    dy, x = np.ascontiguousarray(dy), np.ascontiguousarray(x)
+    _gradient_sums(_tasks(sums), dy, x, mu.astype(np.float32), sums)
     total, against = sums.sum(axis=2, dtype=np.float64)[:, :, None]
     return total, against * inv_sigma
 
 
-@jit(parallel=True)
-def _gradient_sums(dy, x, mu, sums):
+@parallel
+def _gradient_sums(task, arguments):
     """sums[0] and sums[1]: for each block and channel the sum of dy and of dy (x - mu)."""
-    groups, places, channels = x.shape
-    blocks, across = sums.shape[2], (channels + CHANNELS - 1) // CHANNELS
-    for task in prange(groups * blocks * across):
-        g, block, start = task // (blocks * across), task // across % blocks, task % across * CHANNELS
-        end = min(start + CHANNELS, channels)
-        total, against = sums[0, g, block, start:end], sums[1, g, block, start:end]
-        total[:] = 0
-        against[:] = 0
-        centre = mu[g, 0, start:end]
-        for p in range(block * PLACES, min((block + 1) * PLACES, places)):
-            row, d = x[g, p, start:end], dy[g, p, start:end]
-            for c in range(row.size):
-                total[c] += d[c]
-                against[c] += d[c] * (row[c] - centre[c])
+    dy, x, mu, sums = given(arguments)
+    places, channels = x.shape[1:]
+    blocks, across = sums.shape[2], -(-channels // CHANNELS)
+    g, block, start = task // (blocks * across), task // across % blocks, task % across * CHANNELS
+    end = min(start + CHANNELS, channels)
+    total, against = sums[0, g, block, start:end], sums[1, g, block, start:end]
+    total[:] = 0
+    against[:] = 0
+    centre = mu[g, 0, start:end]
+    for p in range(block * PLACES, min((block + 1) * PLACES, places)):
+        row, d = x[g, p, start:end], dy[g, p, start:end]
+        for c in range(row.size):
+            total[c] += d[c]
+            against[c] += d[c] * (row[c] - centre[c])
 
 
 @one_at_a_time
@@ -138,21 +149,21 @@ def normalise_backward(
     through_mu, through_sigma = sums[0] / m, sums[1] / m * inv_sigma
     constants = (a.astype(np.float32) for a in (mu, factor, through_mu, through_sigma))
     dx = memory.empty(x.shape)
-    _normalise_backward(np.ascontiguousarray(dy), np.ascontiguousarray(x), *constants, dx)
+    _normalise_backward(_blocks(x), np.ascontiguousarray(dy), np.ascontiguousarray(x), *constants, dx)
     return dx
 
 
-@jit(parallel=True)
-def _normalise_backward(dy, x, mu, factor, through_mu, through_sigma, dx):
-    groups, places, channels = x.shape
-    blocks = (places + PLACES - 1) // PLACES
-    for task in prange(groups * blocks):
-        g, block = task // blocks, task % blocks
-        centre, scale, mean, slope = mu[g, 0], factor[g, 0], through_mu[g, 0], through_sigma[g, 0]
-        for p in range(block * PLACES, min((block + 1) * PLACES, places)):
-            row, d, to = x[g, p], dy[g, p], dx[g, p]
-            for c in range(channels):
-                to[c] = scale[c] * (d[c] - mean[c] - (row[c] - centre[c]) * slope[c])
+@parallel
+def _normalise_backward(task, arguments):
+    dy, x, mu, factor, through_mu, through_sigma, dx = given(arguments)
+    places, channels = x.shape[1:]
+    blocks = -(-places // PLACES)
+    g, block = task // blocks, task % blocks
+    centre, scale, mean, slope = mu[g, 0], factor[g, 0], through_mu[g, 0], through_sigma[g, 0]
+    for p in range(block * PLACES, min((block + 1) * PLACES, places)):
+        row, d, to = x[g, p], dy[g, p], dx[g, p]
+        for c in range(channels):
+            to[c] = scale[c] * (d[c] - mean[c] - (row[c] - centre[c]) * slope[c])
 
 
 @one_at_a_time
@@ -160,19 +171,19 @@ def relu_forward(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return max(x, 0), in which a NaN stays one, and the mask x > 0."""
     x = np.ascontiguousarray(x)
     y, mask = memory.empty(x.shape), memory.empty(x.shape, bool)
-    _relu_forward(x.ravel(), y.ravel(), mask.ravel())
+    _relu_forward(-(-x.size // NUMBERS), x.ravel(), y.ravel(), mask.ravel())
     return y, mask
 
 
-@jit(parallel=True)
-def _relu_forward(x, y, mask):
-    for task in prange((x.size + NUMBERS - 1) // NUMBERS):
-        here = slice(task * NUMBERS, min((task + 1) * NUMBERS, x.size))
-        values, to, on = x[here], y[here], mask[here]
-        for i in range(values.size):
-            v = values[i]
-            on[i] = v > 0
-            to[i] = np.float32(0) if v <= 0 else v
+@parallel
+def _relu_forward(task, arguments):
+    x, y, mask = given(arguments)
+    here = slice(task * NUMBERS, min((task + 1) * NUMBERS, x.size))
+    values, to, on = x[here], y[here], mask[here]
+    for i in range(values.size):
+        v = values[i]
+        on[i] = v > 0
+        to[i] = np.float32(0) if v <= 0 else v
 
 
 @one_at_a_time
@@ -180,14 +191,14 @@ def relu_backward(dy: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return dy times the mask."""
     dy = np.ascontiguousarray(dy)
     dx = memory.empty(dy.shape)
-    _relu_backward(dy.ravel(), np.ascontiguousarray(mask).ravel(), dx.ravel())
+    _relu_backward(-(-dy.size // NUMBERS), dy.ravel(), np.ascontiguousarray(mask).ravel(), dx.ravel())
     return dx
 
 
-@jit(parallel=True)
-def _relu_backward(dy, mask, dx):
-    for task in prange((dy.size + NUMBERS - 1) // NUMBERS):
-        here = slice(task * NUMBERS, min((task + 1) * NUMBERS, dy.size))
-        values, on, to = dy[here], mask[here], dx[here]
-        for i in range(values.size):
-            to[i] = values[i] * np.float32(on[i])
+@parallel
+def _relu_backward(task, arguments):
+    dy, mask, dx = given(arguments)
+    here = slice(task * NUMBERS, min((task + 1) * NUMBERS, dy.size))
+    values, on, to = dy[here], mask[here], dx[here]
+    for i in range(values.size):
+        to[i] = values[i] * np.float32(on[i])

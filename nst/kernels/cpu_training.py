@@ -14,11 +14,14 @@ windows or `TILES` tiles, and these partial sums are added up.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from numba import prange
 
 from nst.kernels import memory
 from nst.kernels.compiled import jit
+from nst.kernels.parallel import given, parallel
+from nst.kernels.reference_windows import NO_PADDING, Pair, Sides
 from nst.kernels.threads import one_at_a_time
 from nst.kernels.vectors import BYTES, COLUMNS, FLOATS, PANEL, ROWS, WIDTH, multiply, round_up
 from nst.kernels.winograd_gradients import spread2, spread4, taps2, taps4
@@ -31,9 +34,6 @@ TILES = 256  # tiles that a float32 sum runs over
 FEW = 16  # channels below which the transforms would cost more than they save
 PANEL_BYTES = PANEL * FLOATS
 
-Pair = tuple[int, int]
-Padding = tuple[Pair, Pair]
-
 
 @one_at_a_time
 def conv2d_backward_weights(
@@ -41,7 +41,7 @@ def conv2d_backward_weights(
     x: np.ndarray,
     weight_shape: tuple[int, ...],
     stride: Pair = (1, 1),
-    padding: Padding = ((0, 0), (0, 0)),
+    padding: Sides = NO_PADDING,
 ) -> np.ndarray:
     """Return the gradient of the weights, without groups; see `nst.kernels.reference.conv2d_backward_weights`."""
     kh, kw, c_in, c_out = weight_shape
@@ -71,45 +71,44 @@ def _direct(dy, x, weight_shape, stride, padding):
     parts = max(1, min(places // (4 * PLACES), 16 // blocks))
     sums = np.empty((parts, round_up(rows, ROWS_OF_A_TASK), round_up(c_out, PANEL)))
     (top, _), (left, _) = padding
-    _sum_over_windows(x, dy, *weight_shape[:2], *stride, top, left, sums)
+    geometry = *weight_shape[:2], *stride, top, left
+    _sum_over_windows(parts * blocks, x, dy, geometry, sums)
     return sums.sum(axis=0)[:rows, :c_out].astype(np.float32).reshape(weight_shape)
 
 
-@jit(parallel=True)
-def _sum_over_windows(x, dy, kh, kw, sh, sw, top, left, sums):
+@parallel
+def _sum_over_windows(task, arguments):
     """sums[part, r, o] = sum over the windows of a part of x at tap and channel r, times dy[..., o]."""
+    x, dy, (kh, kw, sh, sw, top, left), sums = given(arguments)
     images, height, width, c_out = dy.shape
-    places = images * height * width
-    parts, all_rows, columns = sums.shape
-    blocks = all_rows // ROWS_OF_A_TASK
-    share = (places + parts - 1) // parts
-    rows = kh * kw * x.shape[3]
-    flat = dy.reshape(places, c_out)
-    for task in prange(parts * blocks):
-        part, first = task // blocks, task % blocks * ROWS_OF_A_TASK
-        count = min(ROWS_OF_A_TASK, rows - first)
-        seen = np.zeros((PLACES, ROWS_OF_A_TASK), np.float32)
-        panel = np.zeros((PLACES, PANEL), np.float32)
-        product = np.empty((ROWS_OF_A_TASK, PANEL), np.float32)
-        total = sums[part, first : first + ROWS_OF_A_TASK]
-        total[:] = 0
-        end = min(places, (part + 1) * share)
-        for start in range(part * share, end, PLACES):
-            depth = min(PLACES, end - start)
-            _gather(x, kw, sh, sw, top, left, height, width, start, depth, first, count, seen)
-            for column in range(0, columns, PANEL):
-                wide = min(PANEL, c_out - column)
-                for p in range(depth):
-                    panel[p, :wide] = flat[start + p, column : column + wide]
-                for r in range(0, count, ROWS):
-                    multiply(
-                        seen.ctypes.data + r * FLOATS, FLOATS, ROWS_OF_A_TASK * FLOATS,
-                        panel.ctypes.data, PANEL_BYTES, product.ctypes.data + r * PANEL_BYTES, PANEL_BYTES, depth,
-                    )  # fmt: skip
-                for r in range(count):
-                    sum_here, product_here = total[r, column : column + PANEL], product[r]
-                    for v in range(PANEL):
-                        sum_here[v] += product_here[v]
+    places, blocks = images * height * width, sums.shape[1] // ROWS_OF_A_TASK
+    share = -(-places // sums.shape[0])
+    part, first = task // blocks, task % blocks * ROWS_OF_A_TASK
+    count = min(ROWS_OF_A_TASK, kh * kw * x.shape[3] - first)
+    seen = np.zeros((PLACES, ROWS_OF_A_TASK), np.float32)
+    panel = np.zeros((PLACES, PANEL), np.float32)
+    product = np.empty((ROWS_OF_A_TASK, PANEL), np.float32)
+    total = sums[part, first : first + ROWS_OF_A_TASK]
+    total[:] = 0
+    end = min(places, (part + 1) * share)
+    for start in range(part * share, end, PLACES):
+        depth = min(PLACES, end - start)
+        _gather(x, kw, sh, sw, top, left, height, width, start, depth, first, count, seen)
+        for column in range(0, sums.shape[2], PANEL):
+            wide = min(PANEL, c_out - column)
+            for p in range(depth):
+                pixels, to = dy.reshape(-1)[(start + p) * c_out + column :], panel[p]
+                for v in range(wide):
+                    to[v] = pixels[v]
+            for r in range(0, count, ROWS):
+                multiply(
+                    seen.ctypes.data + r * FLOATS, FLOATS, ROWS_OF_A_TASK * FLOATS,
+                    panel.ctypes.data, PANEL_BYTES, product.ctypes.data + r * PANEL_BYTES, PANEL_BYTES, depth,
+                )  # fmt: skip
+            for r in range(count):
+                sum_here, product_here = total[r, column : column + PANEL], product[r]
+                for v in range(PANEL):
+                    sum_here[v] += product_here[v]
 
 
 @jit
@@ -134,6 +133,27 @@ def _gather(x, kw, sh, sw, top, left, height, width, start, depth, first, count,
         done += run
 
 
+class Plan(NamedTuple):
+    """How tiles lie in the picture, and their values in memory.
+
+    v is (values, tiles, pitch), d (values, panels, tiles, PANEL), u (values, panels, rows, PANEL), all of them with the
+    given steps between values.
+    """
+
+    tile: int
+    top: int
+    left: int
+    down: int
+    across: int
+    tiles: int  # at once
+    pitch: int
+    panels: int
+    rows: int  # input channels, rounded up
+    v_step: int
+    d_step: int
+    u_step: int
+
+
 def _winograd(dy, x, matrices, padding):
     """dW = sum over tiles of G^T [ (A dy A^T) * (B^T d B) ] G, `TILES` tiles at a time."""
     images, height, width, c_out = dy.shape
@@ -141,59 +161,62 @@ def _winograd(dy, x, matrices, padding):
     down, across = -(-height // matrices.tile), -(-width // matrices.tile)
     tiles = min(TILES, images * down * across)
     # Distances that are powers of two would send everything to the same few lines of the nearest cache.
-    pitch, panels = round_up(c_in, WIDTH) + WIDTH, -(-c_out // PANEL)
-    v_step, d_step = tiles * pitch + WIDTH, panels * tiles * PANEL + WIDTH
-    u_step = panels * round_up(c_in, ROWS) * PANEL + WIDTH
-    room = memory.scratch(square * (v_step + d_step + u_step))
-    v, d, u = np.split(room, (square * v_step, square * (v_step + d_step)))
+    pitch, panels, rows = round_up(c_in, WIDTH) + WIDTH, -(-c_out // PANEL), round_up(c_in, ROWS)
+    steps = tiles * pitch + WIDTH, panels * tiles * PANEL + WIDTH, panels * rows * PANEL + WIDTH
+    room = memory.scratch(square * sum(steps))
+    v, d, u = np.split(room, (square * steps[0], square * (steps[0] + steps[1])))
     dw = np.zeros((9, c_in, panels * PANEL), np.float32)
     (top, _), (left, _) = padding
-    steps = pitch, v_step, d_step, u_step
-    _sum_over_tiles(x, dy, top, left, matrices.tile, down, across, tiles, steps, v, d, u, dw)
+    plan = Plan(matrices.tile, top, left, down, across, tiles, pitch, panels, rows, *steps)
+    for start in range(0, images * down * across, tiles):
+        count = min(tiles, images * down * across - start)
+        _transform_tiles(count, plan, start, x, dy, v, d)
+        _multiply_values(square * panels, plan, count, v, d, u)
+        _add_taps(panels * c_in, plan, u, dw)
     return np.ascontiguousarray(dw[:, :, :c_out]).reshape(3, 3, c_in, c_out)
 
 
-@jit(parallel=True)
-def _sum_over_tiles(x, dy, top, left, m, down, across, tiles, steps, v, d, u, dw):
-    """dw[tap, c, o] += the gradient that the tiles send to the taps, `tiles` of them at a time.
+@parallel
+def _transform_tiles(t, arguments):
+    """v and d = B^T d B of the pixels of a tile and A dy A^T of its gradient."""
+    p, start, x, dy, v, d = given(arguments)
+    image, place = (start + t) // (p.down * p.across), (start + t) % (p.down * p.across)
+    i, j = place // p.across * p.tile, place % p.across * p.tile
+    _transform_pixels(
+        x, image, i - p.top, j - p.left, p.tile, v.ctypes.data + t * p.pitch * FLOATS, p.v_step * FLOATS
+    )
+    to = d.ctypes.data + t * PANEL_BYTES
+    _transform_gradient(dy, image, i, j, p.tile, to, p.tiles * PANEL_BYTES, p.d_step * FLOATS)
 
-    v is (values, tiles, pitch), d (values, panels, tiles, PANEL), u (values, panels, C_in, PANEL), all of them with the
-    given steps between values.
-    """
-    pitch, v_step, d_step, u_step = steps
-    square = (m + 2) * (m + 2)
-    c_in, panels = x.shape[3], dw.shape[2] // PANEL
-    rows = (c_in + ROWS - 1) // ROWS * ROWS
-    all_tiles = x.shape[0] * down * across
-    v_at, d_at, u_at, dw_at = v.ctypes.data, d.ctypes.data, u.ctypes.data, dw.ctypes.data
-    for start in range(0, all_tiles, tiles):
-        count = min(tiles, all_tiles - start)
-        for t in prange(count):
-            image, place = (start + t) // (down * across), (start + t) % (down * across)
-            i, j = place // across * m, place % across * m
-            _transform_pixels(x, image, i - top, j - left, m, v_at + t * pitch * FLOATS, v_step * FLOATS)
-            _transform_gradient(
-                dy, image, i, j, m, d_at + t * PANEL_BYTES, tiles * PANEL_BYTES, d_step * FLOATS
-            )
-        for task in prange(square * panels):
-            value, panel = task // panels, task % panels
-            a = v_at + value * v_step * FLOATS
-            b = d_at + (value * d_step + panel * tiles * PANEL) * FLOATS
-            c = u_at + (value * u_step + panel * rows * PANEL) * FLOATS
-            for r in range(0, rows, ROWS):
-                multiply(
-                    a + r * FLOATS, FLOATS, pitch * FLOATS, b, PANEL_BYTES,
-                    c + r * PANEL_BYTES, PANEL_BYTES, count,
-                )  # fmt: skip
-        for task in prange(panels * c_in):
-            panel, c = task // c_in, task % c_in
-            for vector in range(COLUMNS):
-                source = u_at + (panel * rows + c) * PANEL_BYTES + vector * BYTES
-                to = dw_at + (c * panels + panel) * PANEL_BYTES + vector * BYTES
-                if m == 4:
-                    taps4(source, u_step * FLOATS, to, c_in * panels * PANEL_BYTES)
-                else:
-                    taps2(source, u_step * FLOATS, to, c_in * panels * PANEL_BYTES)
+
+@parallel
+def _multiply_values(task, arguments):
+    """u[value, panel] = v[value]^T d[value, panel]."""
+    p, count, v, d, u = given(arguments)
+    value, panel = task // p.panels, task % p.panels
+    a = v.ctypes.data + value * p.v_step * FLOATS
+    b = d.ctypes.data + (value * p.d_step + panel * p.tiles * PANEL) * FLOATS
+    c = u.ctypes.data + (value * p.u_step + panel * p.rows * PANEL) * FLOATS
+    for r in range(0, p.rows, ROWS):
+        multiply(
+            a + r * FLOATS, FLOATS, p.pitch * FLOATS, b, PANEL_BYTES,
+            c + r * PANEL_BYTES, PANEL_BYTES, count,
+        )  # fmt: skip
+
+
+@parallel
+def _add_taps(task, arguments):
+    """dw[tap, c, o] += G^T u G, the gradient that the tiles send to the taps."""
+    p, u, dw = given(arguments)
+    c_in = dw.shape[1]
+    panel, c = task // c_in, task % c_in
+    for vector in range(COLUMNS):
+        source = u.ctypes.data + (panel * p.rows + c) * PANEL_BYTES + vector * BYTES
+        to = dw.ctypes.data + (c * p.panels + panel) * PANEL_BYTES + vector * BYTES
+        if p.tile == 4:
+            taps4(source, p.u_step * FLOATS, to, c_in * p.panels * PANEL_BYTES)
+        else:
+            taps2(source, p.u_step * FLOATS, to, c_in * p.panels * PANEL_BYTES)
 
 
 @jit

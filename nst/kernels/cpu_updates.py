@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from nst.kernels import reference_updates
-from nst.kernels.compiled import jit
+from nst.kernels.parallel import given, parallel
 from nst.kernels.threads import one_at_a_time
 
 NUMBERS = 1 << 14  # that a task takes
@@ -30,17 +29,19 @@ def sgd_step(
         reference_updates.sgd_step(w, g, v, learning_rate, momentum, weight_decay, nesterov)
         return
     a, b = (1.0, momentum) if nesterov else (0.0, 1.0)
-    rates = (np.float32(number) for number in (momentum, weight_decay, learning_rate * a, learning_rate * b))
-    _sgd_step(w.reshape(-1), np.ascontiguousarray(g).reshape(-1), v.reshape(-1), *rates)
+    rates = momentum, weight_decay, learning_rate * a, learning_rate * b
+    _sgd_step(-(-w.size // NUMBERS), w.reshape(-1), np.ascontiguousarray(g).reshape(-1), v.reshape(-1), rates)
 
 
-@jit(parallel=True)
-def _sgd_step(w, g, v, momentum, weight_decay, gradient_rate, velocity_rate):
-    for task in prange((w.size + NUMBERS - 1) // NUMBERS):
-        here = slice(task * NUMBERS, min((task + 1) * NUMBERS, w.size))
-        to, velocity, gradient = w[here], v[here], g[here]
-        for i in range(to.size):
-            total = gradient[i] + weight_decay * to[i]
-            fast = momentum * velocity[i] + total
-            velocity[i] = fast
-            to[i] -= gradient_rate * total + velocity_rate * fast
+@parallel
+def _sgd_step(task, arguments):
+    w, g, v, rates = given(arguments)
+    momentum, weight_decay = np.float32(rates[0]), np.float32(rates[1])
+    gradient_rate, velocity_rate = np.float32(rates[2]), np.float32(rates[3])
+    here = slice(task * NUMBERS, min((task + 1) * NUMBERS, w.size))
+    to, velocity, gradient = w[here], v[here], g[here]
+    for i in range(to.size):
+        total = gradient[i] + weight_decay * to[i]
+        fast = momentum * velocity[i] + total
+        velocity[i] = fast
+        to[i] -= gradient_rate * total + velocity_rate * fast

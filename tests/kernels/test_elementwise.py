@@ -153,7 +153,10 @@ def test_the_number_of_threads_changes_no_byte():
             y = cpu.preprocess_forward(x, MEAN, SCALE, True)
             q = x.copy()
             sums = [value, cpu.dot(x, other), cpu.combine(q, 0.1, other, 2.0, third)]
-            results.append((sums, *(array.tobytes() for array in (new, m, v, gradient, y, q))))
+            of_pixels = [cpu.total_variation(x), cpu.squared_overshoot(x, -0.5, 1.0)]
+            sums += [value for value, _ in of_pixels]
+            written = new, m, v, gradient, y, q, *(slope for _, slope in of_pixels)
+            results.append((sums, *(array.tobytes() for array in written)))
     finally:
         numba.set_num_threads(before)
     assert results[0] == results[1]
