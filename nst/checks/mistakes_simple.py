@@ -81,6 +81,17 @@ SIMPLE_MISTAKES = [
         },
     ),
     *mistakes(
+        find("GlobalAvgPool", "2 pictures"),
+        {
+            "the sum, not the mean": lambda at: at.dx * 12,
+            "divided by the rows alone": lambda at: at.dx * 4,
+            "divided by the channels too": lambda at: at.dx / 2,
+            "the first place alone gets the gradient": lambda at: np.where(
+                np.arange(12).reshape(1, 3, 4, 1) == 0, 12 * at.dx, 0
+            ),
+        },
+    ),
+    *mistakes(
         find("UpsampleNearest", "2"),
         {
             "the block is averaged": lambda at: at.dx / 4,

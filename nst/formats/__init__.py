@@ -51,17 +51,17 @@ def read(
     top: bool = False,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Weights:
-    """Read the weights of a VGG from a file in any of the known formats.
+    """Read the weights of a network from a file in any of the known formats.
 
     Parameters
     ----------
     path : path
         The file; its format is recognised by content.
     network : str, optional
-        `"vgg16"` or `"vgg19"`; by default whichever the names of the layers fit.
+        A name in `nst.networks.ARCHITECTURES`; by default whichever the names of the layers fit.
     top : bool
-        Also read the fully connected layers where the file has them. Style transfer never needs them, and
-        they are six sevenths of a full file.
+        Also read the fully connected layers `fc6` to `fc8` where the file has them. Style transfer never needs
+        them, and they are six sevenths of a full VGG.
     shapes : mapping of str to tuple, optional
         The table of arrays to compare with, like `nst.networks.vgg.vgg_shapes`, for a network of other
         widths.

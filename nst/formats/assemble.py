@@ -12,13 +12,17 @@ import numpy as np
 
 from nst.errors import NstError, nearest
 from nst.files import sha256
+from nst.formats.batch_norm import folded
 from nst.formats.contents import Contents, Stored, shown
-from nst.formats.names import Shape, aliases, layers
+from nst.formats.names import TRAINING_ONLY, Shape, aliases, layers
 from nst.formats.origin import decide
-from nst.networks.vgg import vgg_shapes
+from nst.networks.architectures import ARCHITECTURES
 from nst.networks.weights import Weights
 
-NETWORKS = ("vgg19", "vgg16")
+NETWORKS = tuple(name for name in ARCHITECTURES if name != "random")
+LAYOUTS = ("OIHW", "HWIO")
+TOP = "fc"  # what the names of the layers begin with that are read only when asked for
+FLATTENED = "fc6"  # the layer that reads a flattened picture of features; GoogLeNet's classifier reads means
 
 
 def assemble(
@@ -46,8 +50,8 @@ def assemble(
     NstError
         Unknown, missing or doubled layers, a shape or dtype that does not fit.
     """
-    name, table, found, notes = _choose(contents, network, shapes)
-    wanted = {array: found[array] for array in table if array in found and (top or array.startswith("conv"))}
+    name, table, found, notes = _choose(folded(contents), network, shapes)
+    wanted = {array: found[array] for array in table if array in found and (top or not array.startswith(TOP))}
     layout = contents.layout or _layout(wanted, table)
     for array, stored in wanted.items():
         _compare(array, stored, _as_stored(table[array], layout))
@@ -55,9 +59,10 @@ def assemble(
 
     checksum = contents.sha256 or sha256(path)
     preprocessing = contents.preprocessing
-    if preprocessing is None:
-        torch_names = any(stored.startswith("features.") for stored in contents.arrays)
-        preprocessing, reason = decide(next(iter(arrays.values())), checksum, torch_names)
+    # Readers of Caffe's formats and its kin state what goes with a VGG; only our own file speaks for every network.
+    if preprocessing is None or not (contents.network or name.startswith("vgg") or shapes is not None):
+        torch_names = any(stored.startswith(("features.", "inception3a.")) for stored in contents.arrays)
+        preprocessing, reason = decide(name, next(iter(arrays.values())), checksum, torch_names)
         notes.append(f"preprocessing: {reason}")
     return Weights(
         arrays,
@@ -82,43 +87,56 @@ def _choose(
     if shapes is not None:
         candidates = {stated or "custom": shapes}
     elif stated and stated not in NETWORKS:
-        raise NstError(
-            f"unknown network {shown(stated)}{nearest(stated, NETWORKS)}; known are vgg16 and vgg19"
-        )
+        known = ", ".join(NETWORKS)
+        raise NstError(f"unknown network {shown(stated)}{nearest(stated, NETWORKS)}; known are {known}")
     else:
-        candidates = {name: vgg_shapes(name) for name in ([stated] if stated else NETWORKS)}
+        candidates = {name: ARCHITECTURES[name].shapes() for name in ([stated] if stated else NETWORKS)}
 
     fits, problems = {}, {}
     for name, table in candidates.items():
         try:
-            fits[name] = _match(contents, table)
+            fits[name] = _match(contents, table, name)
         except NstError as error:
             problems[name] = error
     if not fits:  # report on the network whose names the file knows best
         best = max(
-            candidates, key=lambda name: len(aliases(candidates[name]).keys() & contents.arrays.keys())
+            candidates,
+            key=lambda name: len(aliases(candidates[name], name).keys() & contents.arrays.keys()),
         )
         raise problems[best]
-    name = next(iter(fits))
-    notes = [f"it stops before vgg16 and vgg19 differ; taken as {name}"] if len(fits) > 1 else []
+    # Names alone may fit several networks; where shapes fit none of them, the comparison that follows says so.
+    exact = [name for name in fits if _fits(fits[name], candidates[name])] or list(fits)[:1]
+    name = exact[0]
+    notes = [f"it stops before {' and '.join(exact[::-1])} differ; taken as {name}"] if len(exact) > 1 else []
     return name, candidates[name], fits[name], notes
 
 
-def _match(contents: Contents, table: Mapping[str, Shape]) -> dict[str, Stored]:
+def _fits(found: Mapping[str, Stored], table: Mapping[str, Shape]) -> bool:
+    """Tell whether all shapes are those of the table, in one layout or the other."""
+    return any(
+        all(stored.shape == _as_stored(table[array], layout) for array, stored in found.items())
+        for layout in LAYOUTS
+    )
+
+
+def _match(contents: Contents, table: Mapping[str, Shape], network: str) -> dict[str, Stored]:
     """Return the arrays by canonical name; the convolutions must be the first ones of the network, whole."""
-    known = aliases(table)
+    known = aliases(table, network)
     found: dict[str, Stored] = {}
     for raw, stored in contents.arrays.items():
         if raw not in known:
-            extra = "" if ".running_" not in raw and ".num_batches" not in raw else " (batch normalisation)"
-            raise NstError(f"the array {shown(raw)} belongs to no layer of a VGG{extra}")
+            if network.startswith("googlenet") and TRAINING_ONLY.fullmatch(raw):
+                continue
+            extra = "" if ".running_" not in raw else " (batch normalisation)"
+            raise NstError(f"the array {shown(raw)} belongs to no layer of {network}{extra}")
         if known[raw] in found:
             raise NstError(f"the array {known[raw]!r} is there twice, also as {shown(raw)}")
         found[known[raw]] = stored
     present = [layer for layer in layers(table) if f"{layer}.weight" in found or f"{layer}.bias" in found]
-    if not present or not present[0].startswith("conv"):
-        raise NstError("it holds no convolution of a VGG")
-    deepest = [layer for layer in present if layer.startswith("conv")][-1]
+    convolutions = [layer for layer in present if len(table[f"{layer}.weight"]) == 4]
+    if not convolutions or convolutions[0] != present[0]:
+        raise NstError(f"it holds no convolution of {network}")
+    deepest = convolutions[-1]
     for layer in layers(table):
         for array in (f"{layer}.weight", f"{layer}.bias"):
             needed = layer in present or layers(table).index(layer) < layers(table).index(deepest)
@@ -138,7 +156,7 @@ def _as_stored(shape: Shape, layout: str) -> Shape:
 
 def _layout(wanted: Mapping[str, Stored], table: Mapping[str, Shape]) -> str:
     """Return the layout that all shapes agree with; where none fits, the comparison that follows says so."""
-    for layout in ("OIHW", "HWIO"):
+    for layout in LAYOUTS:
         if all(stored.shape == _as_stored(table[array], layout) for array, stored in wanted.items()):
             return layout
     return "OIHW"
@@ -158,17 +176,16 @@ def _compare(array: str, stored: Stored, expected: Shape) -> None:
 def _convert(values: np.ndarray, table: Mapping[str, Shape], array: str, layout: str) -> np.ndarray:
     """Return the array as float32, C-contiguous and our own, `(kh, kw, in, out)` or `(in, out)`.
 
-    The inputs of the first dense layer are a flattened picture of features. A file that stores channels first
+    The inputs of `fc6` are a flattened picture of features. A file that stores channels first
     flattens `(C, H, W)`, the canonical order is `(H, W, C)`, so its rows are sorted anew.
     """
     if layout == "OIHW" and values.ndim == 4:
         values = values.transpose(2, 3, 1, 0)
     elif layout == "OIHW" and values.ndim == 2:
-        channels = [table[f"{layer}.weight"][3] for layer in layers(table) if layer.startswith("conv")][-1]
         outputs, inputs = values.shape
-        first_dense = next(layer for layer in layers(table) if not layer.startswith("conv"))
-        if array == f"{first_dense}.weight":
-            side = math.isqrt(inputs // channels)
+        channels = [shape[3] for shape in table.values() if len(shape) == 4][-1]
+        side = math.isqrt(inputs // channels) if array == f"{FLATTENED}.weight" else 0
+        if side:
             values = (
                 values.reshape(outputs, channels, side, side).transpose(2, 3, 1, 0).reshape(inputs, outputs)
             )

@@ -72,8 +72,9 @@ def write(path: str | os.PathLike, weights: Weights, dtype: str = "float32") -> 
 
 
 def _narrow(name: str, values: np.ndarray, dtype: str) -> np.ndarray:
-    layer, dot, part = name.rpartition(".")
-    if not dot or part not in ("weight", "bias") or not layer or "/" in name:
+    layer, _, part = name.rpartition(".")
+    last = layer.rpartition("/")[2]  # `conv1/bias.weight` would lie where `conv1.bias` does
+    if part not in ("weight", "bias") or last in ("", "weight", "bias"):
         raise NstError(f"an array is called 'layer.weight' or 'layer.bias', not {shown(name)}")
     with np.errstate(over="ignore"):
         narrow = np.ascontiguousarray(values, dtype)

@@ -129,6 +129,28 @@ KNOWN: tuple[KnownFile, ...] = (
         format="safetensors",
         url="https://huggingface.co/timm/vgg16.tv_in1k/resolve/main/model.safetensors",
     ),
+    _torchvision("alexnet-owt-7be5be79.pth", "alexnet-torchvision", "7be5be79"),
+    _torchvision("alexnet-owt-4df8aa71.pth", "alexnet-torchvision", "4df8aa71", format="torch-legacy"),
+    _torchvision("squeezenet1_1-b8a52dc0.pth", "squeezenet", "b8a52dc0"),
+    _torchvision("squeezenet1_1-f364aa15.pth", "squeezenet", "f364aa15", format="torch-legacy"),
+    _torchvision(
+        "googlenet-1378be20.pth",
+        "googlenet-torchvision",
+        "1378be20",
+        mean=(127.5,) * 3,
+        scale=(1 / 127.5,) * 3,
+    ),
+    KnownFile(
+        "alexnet_conv1_to_conv5.npz",
+        "alexnet",
+        "npz",
+        sha256="c26124456fd1cd0b3ed6de17aec4eeabba744c8f8ec091b4ee929cc171ff3588",
+        licence="MIT",
+        channel_order="RGB",
+        mean=(122.68, 116.67, 104.01),
+        scale=(1 / 57.375,) * 3,
+        trained_by="its author, pruned and rounded to 8 bits",
+    ),
     KnownFile(
         "imagenet-vgg-verydeep-19.mat",
         "vgg19",
@@ -221,7 +243,7 @@ def weights_folder() -> Path:
 
 # In this order: ours, then what keeps most, each read without executing anything.
 _PATTERNS = ("{0}.h5", "{0}*.h5", "{0}*.pth", "{0}*.safetensors", "{0}*.npz", "{0}*.mat", "{0}*.caffemodel")
-_PATTERNS += ("{0}*.npy",)
+_PATTERNS += ("{0}*.npy", "bvlc_{0}*.npz", "bvlc_{0}*.caffemodel")
 
 
 def find_weights(network: str) -> Path | None:
@@ -229,7 +251,7 @@ def find_weights(network: str) -> Path | None:
 
     `$NST_WEIGHTS` comes first, a file or a folder, then the cache folder. In a folder `{network}.h5` comes
     first, then `{network}*` with the endings .h5, .pth, .safetensors, .npz, .mat, .caffemodel and .npy, in
-    this order, and the first by name within one ending.
+    this order, and the first by name within one ending; then `bvlc_{network}*`, as Caffe's own are called.
 
     Raises
     ------

@@ -9,35 +9,51 @@ since the deeper layers make up for it. What can: the hash of a published file, 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from nst.formats.contents import CAFFE, CAFFE_RGB, TORCHVISION, Preprocessing
 from nst.formats.known import KNOWN
 from nst.formats.verify import OK, check_responses
+from nst.networks.architectures import ARCHITECTURES
 from nst.networks.weights import Weights
 
+# What BVLC and SqueezeNet's authors subtract; AlexNet's is the mean of their mean picture.
+_MEANS = {"alexnet": (104.007, 116.669, 122.679)}
+_LICENCES = {"squeezenet": "BSD-2-Clause (SqueezeNet's authors)"}
+# torchvision's GoogLeNet was trained elsewhere, on -1..1.
+_TO_ONE = replace(TORCHVISION, mean=(127.5,) * 3, scale=(1 / 127.5,) * 3)
 
-def decide(first: np.ndarray, sha256: str, torch_names: bool) -> tuple[Preprocessing, str]:
+
+def decide(network: str, first: np.ndarray, sha256: str, torch_names: bool) -> tuple[Preprocessing, str]:
     """Return the preprocessing and one sentence that says how it was decided.
 
     Parameters
     ----------
+    network : str
+        The architecture.
     first : ndarray, shape (kh, kw, 3, C)
-        The kernel of `conv1_1`.
+        The kernel of its first convolution.
     sha256 : str
         Of the whole file.
     torch_names : bool
-        Whether the layers are called `features.N`, which by itself suggests torchvision.
+        Whether the layers are called `features.N` or otherwise as in torchvision, which suggests its preprocessing.
     """
     for file in KNOWN:
         if file.sha256 and sha256.startswith(file.sha256):
             stated = Preprocessing(file.channel_order, file.mean, file.scale, file.licence)
             return stated, f"the checksum is that of {file.name} ({file.trained_by})"
-    for preprocessing in (CAFFE, CAFFE_RGB):
+    for preprocessing in (CAFFE, CAFFE_RGB) if first.shape[:2] == (3, 3) else ():
         guess = Weights({"conv1_1.weight": first}, "vgg", preprocessing.channel_order, preprocessing.mean)
         verdicts = {check.name: check.verdict for check in check_responses(guess)}
         if verdicts["channel order"] == OK:
             return preprocessing, f"conv1_1 responds as Oxford's, {preprocessing.channel_order} pixels 0..255"
     if torch_names:
-        return TORCHVISION, "assumed to be torchvision's, RGB scaled; the file does not say"
-    return CAFFE, "assumed to be Caffe's, BGR pixels 0..255 minus the mean; the file does not say"
+        stated = _TO_ONE if network == "googlenet-torchvision" else TORCHVISION
+        return stated, "assumed to be torchvision's, RGB scaled; the file does not say"
+    reason = "assumed to be Caffe's, BGR pixels 0..255 minus the mean; the file does not say"
+    if network in ARCHITECTURES and not network.startswith("vgg"):
+        licence = _LICENCES.get(network, "unrestricted use, as stated in BVLC's model zoo")
+        return Preprocessing("BGR", _MEANS.get(network, (104.0, 117.0, 123.0)), (1.0,) * 3, licence), reason
+    return CAFFE, reason

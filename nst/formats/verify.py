@@ -19,7 +19,7 @@ import numpy as np
 
 from nst.files import sha256
 from nst.formats.known import CAFFE_MEAN, fingerprint
-from nst.networks.vgg import BLOCKS, vgg_shapes
+from nst.networks.architectures import ARCHITECTURES
 from nst.networks.weights import Weights
 
 OK, UNKNOWN, FAILED = "OK", "unknown", "FAILED"
@@ -98,9 +98,9 @@ def check_fingerprint(path: str | os.PathLike, weights: Weights) -> Check:
 
 def check_shapes(weights: Weights) -> Check:
     """Compare every shape with the network's table; the layers must be the first ones, without a gap."""
-    if weights.network not in BLOCKS:
+    if weights.network not in ARCHITECTURES:
         return Check("shapes", UNKNOWN, f"no table of shapes for the network {weights.network!r}")
-    table = vgg_shapes(weights.network)
+    table = ARCHITECTURES[weights.network].shapes()
     for name, array in weights.arrays.items():
         if name not in table:
             return Check("shapes", FAILED, f"{weights.network} has no array {name}")
@@ -118,7 +118,7 @@ def check_shapes(weights: Weights) -> Check:
 def deepest_layer(weights: Weights) -> str:
     """Return the name of the last layer that has weights."""
     names = [name for name in weights.arrays if name.endswith(".weight")]
-    table = list(vgg_shapes(weights.network)) if weights.network in BLOCKS else names
+    table = list(ARCHITECTURES[weights.network].shapes()) if weights.network in ARCHITECTURES else names
     known = [name for name in table if name in weights.arrays and name.endswith(".weight")]
     return (known or names or ["nothing"])[-1].removesuffix(".weight")
 

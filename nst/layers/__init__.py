@@ -12,6 +12,7 @@ from nst.layers.cross_entropy import softmax_cross_entropy
 from nst.layers.dropout import Dropout
 from nst.layers.flatten import Flatten
 from nst.layers.fourier import Fourier
+from nst.layers.global_avg_pool import GlobalAvgPool
 from nst.layers.instance_norm import InstanceNorm
 from nst.layers.linear import Linear
 from nst.layers.lrn import LRNAcross, LRNWithin
@@ -33,6 +34,7 @@ __all__ = [
     "Dropout",
     "Flatten",
     "Fourier",
+    "GlobalAvgPool",
     "InstanceNorm",
     "LRNAcross",
     "LRNWithin",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from nst.layers import AvgPool2d, Conv2d, MaxPool2d, Preprocess, ReLU
-from nst.networks.network import Network, Node
+from nst.layers import AvgPool2d, MaxPool2d
+from nst.networks.network import Network
+from nst.networks.plan import Plan
 from nst.networks.weights import Weights
 
 # Convolutions per block and channels per block; a 2x2 pooling follows each block. `random` is the small network that
@@ -39,18 +40,20 @@ def vgg_shapes(network: str) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def vgg(weights: Weights, pooling: str = "max", padding: str = "zero") -> Network:
-    """Build the frozen VGG that `weights` describe, ending where its convolutions end.
+def vgg(weights: Weights, pooling: str = "max", padding: str = "zero", top: bool = False) -> Network:
+    """Build the frozen VGG that `weights` describe, ending where its weights end.
 
     Parameters
     ----------
     weights
-        `conv1_1.weight`, `conv1_1.bias` and so on, without gaps. The fully connected layers are left out: they fix
-        the size of the picture, and nothing here needs them.
+        `conv1_1.weight`, `conv1_1.bias` and so on, without gaps.
     pooling
         `"max"`, as trained, or `"avg"`, which Gatys et al. (2016) found to give smoother pictures.
     padding
         `"zero"`, as trained, or `"reflect"` or `"replicate"`, which leave no dark seam along the border.
+    top
+        Whether to add the fully connected layers `fc6`, `fc7` and `fc8` where there are weights for them. They want
+        224 x 224 pixels.
 
     Returns
     -------
@@ -59,18 +62,15 @@ def vgg(weights: Weights, pooling: str = "max", padding: str = "zero") -> Networ
         goes in as RGB in 0..255.
     """
     pools = {"max": MaxPool2d, "avg": AvgPool2d}
-    nodes = [Node("input", Preprocess(weights.mean, weights.scale, weights.channel_order))]
-    aliases = {}
+    plan, x = Plan(weights), "input"
     for block, (convolutions, _) in enumerate(BLOCKS[weights.network], 1):
         for index in range(1, convolutions + 1):
             name = f"{block}_{index}"
-            if f"conv{name}.weight" not in weights.arrays:
-                return Network(nodes, aliases).freeze()
-            kernel, bias = weights.arrays[f"conv{name}.weight"], weights.arrays[f"conv{name}.bias"]
-            nodes.append(Node(f"conv{name}", Conv2d(kernel, bias, padding=1, padding_mode=padding)))
-            nodes.append(Node(f"relu{name}", ReLU()))
+            x = plan.conv(f"conv{name}", x, f"relu{name}", padding=1, padding_mode=padding)
             # In Keras the activation belongs to the convolution: its block1_conv1 gives what Caffe calls relu1_1.
-            aliases[f"block{block}_conv{index}"] = f"relu{name}"
-        nodes.append(Node(f"pool{block}", pools[pooling](2)))
-        aliases[f"block{block}_pool"] = f"pool{block}"
-    return Network(nodes, aliases).freeze()
+            plan.aliases[f"block{block}_conv{index}"] = x
+        x = plan.add(f"pool{block}", pools[pooling](2), x)
+        plan.aliases[f"block{block}_pool"] = x
+    if top:
+        plan.classifier(x)
+    return plan.network()
