@@ -240,11 +240,7 @@ CASES = [
     ),
     *_cases(Dropout, {"training": _dropout(0.4, 2, 3, 4, 3)}, training=np.random.default_rng(5), linear=True),
     *_cases(Dropout, {"inference": _dropout(0.4, 2, 3, 4, 3)}, training=False, linear=True),
-    *_cases(
-        GlobalAvgPool,
-        {"2 pictures": _plain(GlobalAvgPool(), 2, 3, 4, 2), "1 place": _plain(GlobalAvgPool(), 2, 1, 1, 3)},
-        linear=True,
-    ),
+    *_cases(GlobalAvgPool, {"2 pictures": _plain(GlobalAvgPool(), 2, 3, 4, 2)}, linear=True),
     *_cases(Flatten, {"4 axes": _plain(Flatten(), 2, 3, 4, 2)}, linear=True),
     *_cases(
         Sigmoid,

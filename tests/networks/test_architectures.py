@@ -24,7 +24,7 @@ LEAN = ["googlenet", "squeezenet", "alexnet", "googlenet-torchvision", "alexnet-
 
 
 def random(name: str, leave_out: str = "fc", seed: int = 0) -> Weights:
-    """Weights of the right shapes, drawn so that signals keep their size; without the layers that `leave_out` begins."""
+    """Weights of the right shapes, drawn so that signals keep their size; but for layers that begin with `leave_out`."""
     rng = np.random.default_rng(seed)
     arrays = {}
     for key, shape in ARCHITECTURES[name].shapes().items():
@@ -116,5 +116,5 @@ def test_what_can_be_computed_is_there_and_nothing_else():
 
 def test_an_unknown_network_is_named_with_the_nearest():
     """One line, with what is known."""
-    with pytest.raises(NstError, match="unknown network 'googlnet'; did you mean 'googlenet'.*squeezenet"):
+    with pytest.raises(NstError, match=r"unknown network 'googlnet'; did you mean 'googlenet'.*squeezenet"):
         build(Weights({}, "googlnet"))
