@@ -24,7 +24,7 @@ LEAN = ["googlenet", "squeezenet", "alexnet", "googlenet-torchvision", "alexnet-
 
 
 def random(name: str, leave_out: str = "fc", seed: int = 0) -> Weights:
-    """Weights of the right shapes, drawn so that signals keep their size; but for layers that begin with `leave_out`."""
+    """Weights of the right shapes that keep the size of signals; but for layers that begin with `leave_out`."""
     rng = np.random.default_rng(seed)
     arrays = {}
     for key, shape in ARCHITECTURES[name].shapes().items():
