@@ -319,3 +319,16 @@ def test_too_small_a_picture_for_reflection(door, pictures, tmp_path):
     ended = door(main, *pictures, "--network", "random", "--size", 32, "--quiet")
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert "conv5_1" in ended.err and sorted(os.listdir(tmp_path)) == before
+
+
+def test_every_statistic_paints(paint):
+    """Each alone and two together: another picture each time, and the record says which; histograms add their part."""
+    found = {}
+    for name in ("gram", "moments", "covariance", "histogram", "gram+histogram:0.5"):
+        found[name] = paint("--style-statistic", name)
+        assert list(record()["settings"]["style_statistic"]) == [
+            part.split(":")[0] for part in name.split("+")
+        ]
+    assert {"style relu1_1", "histogram relu2_1"} <= set(record()["trace"]["rows"][-1]["parts"])
+    pictures = list(found.values())
+    assert all(np.abs(a - b).max() > 1 for i, a in enumerate(pictures) for b in pictures[:i])

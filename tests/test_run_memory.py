@@ -72,3 +72,13 @@ def test_memory_that_gives_out_is_one_line(door, pictures, monkeypatch):
     monkeypatch.setattr("nst.session.paint.optimise", full)
     ended = door(main, *pictures, *RUN, "--quiet")
     assert ended == (2, "", "nst: out of memory; --memory 50% paints within half of the machine's\n")
+
+
+def test_histograms_are_refused_in_tiles(door, tight, tmp_path):
+    """In one line that says what to do, and nothing is written; moments are painted."""
+    before = sorted(tmp_path.iterdir())
+    ended = door(main, *tight, "--style-statistic", "gram+histogram", "-o", "tiles.png")
+    assert ended.status == 2 and sorted(tmp_path.iterdir()) == before
+    assert "cannot be painted in tiles: use gram, moments or covariance" in ended.err, ended
+    line = (*tight, "--style-statistic", "moments", "--iterations", 1, "--quiet", "-o", "tiles.png")
+    assert door(main, *line) == (0, "", "")

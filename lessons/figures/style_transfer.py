@@ -130,9 +130,7 @@ def paint(
     if slip:
         found, _ = network().forward(page, style_layers)
         objective.terms = [
-            Slip(term.tap, term.target_gram, term.weight, found[term.tap])
-            if isinstance(term, Style)
-            else term
+            Slip(term.tap, term.target, term.weight, found[term.tap]) if isinstance(term, Style) else term
             for term in objective.terms
         ]
     result = Painted(source(start, size))
@@ -157,7 +155,7 @@ class Slip(Style):
     def __call__(self, features: np.ndarray) -> tuple[float, np.ndarray]:
         value, _ = super().__call__(features)
         c = features.shape[-1]
-        difference = gram(features) - self.target_gram
+        difference = gram(features) - self.target
         slipped = self.weight * 4 / (c**2 * features.size) * self.features @ difference
         return value, slipped.astype(features.dtype)
 

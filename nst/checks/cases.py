@@ -143,6 +143,7 @@ CASES = [
             "reflection padding": _conv((1, 5, 6, 2), (3, 3), 3, padding=1, padding_mode="reflect"),
             "reflection padding 2": _conv((1, 5, 6, 2), (5, 5), 2, padding=2, padding_mode="reflect"),
             "replicate padding": _conv((1, 5, 6, 2), (3, 3), 3, padding=1, padding_mode="replicate"),
+            "circular padding": _conv((1, 5, 6, 2), (3, 3), 3, padding=1, padding_mode="circular"),
         },
         linear=True,
     ),
@@ -158,6 +159,9 @@ CASES = [
                 (1, 5, 6, 2), (3, 3), 2, padding=1, padding_mode="reflect", pool="max"
             ),
             "replicate padding": _conv_relu((1, 5, 4, 2), (3, 3), 3, padding=1, padding_mode="replicate"),
+            "circular padding, max": _conv_relu(
+                (1, 4, 6, 2), (3, 3), 2, padding=1, padding_mode="circular", pool="max"
+            ),
             "batch, avg, uneven padding": _conv_relu((2, 5, 5, 2), (3, 2), 2, padding=(1, 0), pool="avg"),
         },
     ),
@@ -264,6 +268,7 @@ CASES = [
             "reflect": _plain(Pad2d(2), 2, 4, 5, 2),
             "reflect, uneven": _plain(Pad2d(((0, 1), (3, 2))), 2, 4, 5, 2),
             "replicate": _plain(Pad2d(2, "replicate"), 2, 4, 5, 2),
+            "circular, uneven": _plain(Pad2d(((0, 1), (3, 2)), "circular"), 2, 4, 5, 2),
             "zero": _plain(Pad2d(2, "zero"), 2, 4, 5, 2),
         },
         linear=True,

@@ -17,7 +17,7 @@ import numpy as np
 
 from nst.checks.objective_check import ObjectiveReport, compare
 from nst.layers import Layer, MaxPool2d, ReLU
-from nst.losses import Range
+from nst.losses import HISTOGRAM, Content, Range, Style
 from nst.networks import Network, Node
 
 
@@ -79,13 +79,23 @@ def held_values(objective: Any, image: np.ndarray) -> Callable[[np.ndarray], lis
         Around it, the held terms equal the terms.
     """
     network = hold(objective.network, image, objective.taps)
-    terms = [_HeldRange(term, image) if isinstance(term, Range) else term for term in objective.terms]
+    at, _ = objective.network.forward(image, objective.taps)
+    terms = [_held_term(term, image if term.tap is None else at[term.tap]) for term in objective.terms]
 
     def values(point: np.ndarray) -> list[float]:
         features, _ = network.forward(point, objective.taps)
         return [term(point if term.tap is None else features[term.tap])[0] for term in terms]
 
     return values
+
+
+def _held_term(term: Any, features: np.ndarray) -> Any:
+    """Return a term, or where it has kinks the smooth one that equals it around the features."""
+    if isinstance(term, Range):
+        return _HeldRange(term, features)
+    if isinstance(term, Style) and term.statistic is HISTOGRAM:  # each value keeps its rank
+        return Content(term.tap, HISTOGRAM.matched(features, term.target), term.weight)
+    return term
 
 
 class _HeldRange:
@@ -106,13 +116,15 @@ def signature(objective: Any, image: np.ndarray) -> bytes:
     """Return a name for the smooth piece of `objective` on which `image` lies.
 
     Two images have the same name when every ReLU is on or off, every max pool's winner stands where it
-    stood, and every pixel is within or beyond its range, in both alike.
+    stood, every pixel is within or beyond its range, and every value of a histogram has its rank, in both alike.
     """
-    _, tape = objective.network.forward(image, objective.taps)
+    features, tape = objective.network.forward(image, objective.taps)
     digest = hashlib.blake2b()
     for term in objective.terms:
         if isinstance(term, Range):
             digest.update(np.packbits([image < term.low, image > term.high]).tobytes())
+        if isinstance(term, Style) and term.statistic is HISTOGRAM:
+            digest.update(HISTOGRAM.matched(features[term.tap], term.target).tobytes())
     for name, saved in tape.saved.items():
         layer = objective.network.nodes[name].layer
         if isinstance(layer, ReLU):

@@ -10,8 +10,12 @@ from nst.checks.activation_cases import ACTIVATION_CASES
 from nst.checks.case import Built, Case, Random, check_loss
 from nst.layers import softmax_cross_entropy
 from nst.losses import (
+    COVARIANCE,
+    HISTOGRAM,
+    MOMENTS,
     Content,
     Range,
+    Statistic,
     Style,
     TotalVariation,
     content_loss,
@@ -50,6 +54,16 @@ def _gram(rng: Random) -> Built:
     return lambda x: gram_loss(x, target), _features(rng)
 
 
+def _statistic(
+    statistic: Statistic, target_shape: tuple[int, ...] = (1, 4, 5, 3)
+) -> Callable[[Random], Built]:
+    def make(rng: Random) -> Built:
+        target = statistic.measure(1 + 2 * rng.standard_normal(target_shape))
+        return lambda x: statistic.loss(x, target), _features(rng)
+
+    return make
+
+
 def _overshooting(rng: Random) -> np.ndarray:
     """Return pixels below, within and above 0..255, none of them near the two kinks in the slope."""
     low, inside, high = rng.uniform(-60, -5, 20), rng.uniform(5, 250, 60), rng.uniform(260, 320, 20)
@@ -61,6 +75,11 @@ LOSS_CASES = [
     _case("softmax_cross_entropy", "probabilities", _probabilities),
     _case("content_loss", "random target", _content),
     _case("gram_loss", "random target", _gram),
+    _case("Moments", "random target", _statistic(MOMENTS)),
+    _case("Covariance", "random target", _statistic(COVARIANCE)),
+    _case("Histogram", "target of the same size", _statistic(HISTOGRAM)),
+    _case("Histogram", "larger target", _statistic(HISTOGRAM, (1, 6, 8, 3))),
+    _case("Histogram", "smaller target", _statistic(HISTOGRAM, (1, 2, 3, 3))),
     _case(
         "total_variation",
         "one picture",

@@ -8,6 +8,7 @@ from nst.checks.mistakes_losses import LOSS_MISTAKES
 from nst.checks.mistakes_norms import NORM_MISTAKES
 from nst.checks.mistakes_pictures import PICTURE_MISTAKES
 from nst.checks.mistakes_simple import SIMPLE_MISTAKES
+from nst.checks.mistakes_statistics import STATISTIC_MISTAKES
 from nst.checks.mistakes_whole import WHOLE_MISTAKES, WholeMutation
 from nst.checks.mistakes_windows import WINDOW_MISTAKES
 from nst.checks.mutations import Mutation
@@ -20,5 +21,6 @@ MUTATIONS: list[Mutation | WholeMutation] = [
     *PICTURE_MISTAKES,
     *LOSS_MISTAKES,
     *ACTIVATION_MISTAKES,
+    *STATISTIC_MISTAKES,
     *WHOLE_MISTAKES,
 ]

@@ -102,4 +102,11 @@ FUSED_MISTAKES = [
         find("ConvReLU", "replicate padding"),
         {"folded back as if reflected": with_conv(padding_mode="reflect")},
     ),
+    *mistakes(
+        find("ConvReLU", "circular padding, max"),
+        {
+            "folded back as if reflected": with_conv(padding_mode="reflect"),
+            "cropped as if zero": with_conv(padding_mode="zero"),
+        },
+    ),
 ]

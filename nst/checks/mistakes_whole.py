@@ -86,7 +86,13 @@ def constant_deviation(at: At) -> np.ndarray:
     return three_terms(at, (1, 2), variance=0.0)
 
 
-VGG_LIKE, _, BRANCHED = WHOLE_CASES
+def zero_border(at: At) -> np.ndarray:
+    """Pull back as if the border had been of zeros."""
+    zero = {"padding_mode": "zero", "_outer": ((0, 0), (0, 0)), "_inner": at.layer.padding}
+    return pulled_back(altered(at.layer, **zero), at.x, at.dy)
+
+
+VGG_LIKE, _, STATISTICS, BRANCHED = WHOLE_CASES
 
 WHOLE_MISTAKES = [
     *(
@@ -106,6 +112,15 @@ WHOLE_MISTAKES = [
             "a shallow kernel is turned by 180 degrees": within("conv1_2", turned),
             "a max pool's gradient is a column off": within("pool1", lambda at: np.roll(at.dx, 1, axis=2)),
             "a ReLU passes everything": within("relu1_2", lambda at: at.dy),
+        }.items()
+    ),
+    *(
+        WholeMutation(STATISTICS, mistake, spoil)
+        for mistake, spoil in {
+            "the moments are reported but not differentiated": weighing("moments relu1_1", 0.0),
+            "the covariance enters twice": weighing("covariance relu2_1", 2.0),
+            "the histogram's weight is off by 1 in 1000": weighing("histogram relu1_1", 1.001),
+            "the border is cut off, not folded back": within("conv1_2", zero_border),
         }.items()
     ),
     *(

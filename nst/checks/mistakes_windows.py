@@ -301,6 +301,13 @@ WINDOW_MISTAKES = [
         },
     ),
     *mistakes(
+        find("Pad2d", "circular, uneven"),
+        {
+            "the gradient of the padding is dropped": repadded("zero"),
+            "folded back where it stands, not to the other side": repadded("replicate"),
+        },
+    ),
+    *mistakes(
         find("Pad2d", "zero"),
         {"the wrong sides are cropped": lambda at: at.dy[:, : at.x.shape[1], : at.x.shape[2]]},
     ),

@@ -22,7 +22,7 @@ from nst.layers import (
     ReLU,
     UpsampleNearest,
 )
-from nst.losses import Content, Range, Style, TotalVariation, gram
+from nst.losses import GRAM, STATISTICS, Content, Range, Statistic, Style, TotalVariation
 from nst.networks import Network, Node
 
 MEAN = (103.939, 116.779, 123.68)
@@ -87,7 +87,11 @@ def _branched_nodes(rng: np.random.Generator) -> list[Node]:
 
 
 def _style_transfer(
-    rng: np.random.Generator, nodes: list[Node], content: str, styles: list[str]
+    rng: np.random.Generator,
+    nodes: list[Node],
+    content: str,
+    styles: list[str],
+    statistics: tuple[Statistic, ...] = (GRAM,),
 ) -> tuple[Objective, np.ndarray]:
     """Return an objective of all kinds of terms; weights bring the terms to about the same size."""
     network = Network(nodes).freeze()
@@ -96,7 +100,7 @@ def _style_transfer(
     painted = network.forward(painting, styles)[0]
     terms = [
         Content(content, target, 1.0),
-        *(Style(tap, gram(painted[tap]), 100.0) for tap in styles),
+        *(Style(tap, it.measure(painted[tap]), 100.0, it) for tap in styles for it in statistics),
         TotalVariation(1e-7),
         Range(1e-2),
     ]
@@ -114,6 +118,16 @@ WHOLE_CASES = [
         "VGG-like, average pooling",
         lambda rng: _style_transfer(
             rng, _vgg_nodes(rng, AvgPool2d(), "reflect"), "relu1_2", ["conv1_1", "relu2_1"]
+        ),
+    ),
+    WholeCase(
+        "every statistic of style",
+        lambda rng: _style_transfer(
+            rng,
+            _vgg_nodes(rng, AvgPool2d(), "circular"),
+            "relu2_1",
+            ["relu1_1", "relu2_1"],
+            tuple(STATISTICS.values()),
         ),
     ),
     WholeCase(

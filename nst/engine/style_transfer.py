@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,8 +11,8 @@ import numpy as np
 from nst.engine.layout import Layout
 from nst.engine.objective import Objective
 from nst.engine.tile_features import tile_features
-from nst.engine.tiled import TiledContent, TiledObjective, tiled_grams
-from nst.losses import Content, Range, Style, TotalVariation, blend_grams, gram
+from nst.engine.tiled import TiledContent, TiledObjective, tiled_sums
+from nst.losses import GRAM, STATISTICS, Content, Range, Statistic, Style, TotalVariation, blend
 from nst.networks import Network
 from nst.networks.tiling import Tiling
 
@@ -29,6 +30,10 @@ class StyleTransfer:
         means the same at every size. Zero leaves the term out.
     blend : sequence of float
         The share of each style; equal when empty.
+    statistics : dict of str to float
+        What of a style is matched at its layers, by the names in `nst.losses.STATISTICS`, and the weight of each. For
+        a picture whose features are nothing, each loss is made to be what the Gram matrix's is: one weight then means
+        about the same whatever is matched.
     """
 
     content_layers: Mapping[str, float]
@@ -38,6 +43,7 @@ class StyleTransfer:
     tv_weight: float = 0.0
     range_weight: float = 0.0
     blend: Sequence[float] = field(default=())
+    statistics: Mapping[str, float] = field(default_factory=lambda: {GRAM.name: 1.0})
 
     @property
     def taps(self) -> list[str]:
@@ -66,7 +72,7 @@ class StyleTransfer:
         content : ndarray of shape (1, H, W, 3)
             RGB in 0..255; the image will have this size.
         styles : sequence of ndarray of shape (1, h, w, 3)
-            Of any sizes. The Gram matrices of several are averaged with the weights `blend` (equal by default).
+            Of any sizes. The statistics of several are averaged with the weights `blend` (equal by default).
         layout
             For a bounded memory, what `fit` returned for this network and these pictures. Neither they nor the image
             are then ever run through the network whole, unless that fits.
@@ -91,14 +97,26 @@ class StyleTransfer:
 
     def _style_terms(self, network: Network, styles: Sequence[np.ndarray], layout: Layout) -> list:
         layers = self._weighted(self.style_layers, self.style_weight)
-        measured = []
-        for style, tiling in zip(styles, layout.styles, strict=True):
-            measured.append(measure_grams(network, style, layers, tiling))
-        shares = self.blend if len(self.blend) else [1.0] * len(styles)
-        return [
-            Style(tap, blend_grams([grams[tap] for grams in measured], shares), weight)
-            for tap, weight in layers.items()
+        chosen = {STATISTICS[name]: weight for name, weight in self.statistics.items() if weight}
+        measured = [
+            measure_styles(network, style, layers, dict.fromkeys([GRAM, *chosen]), tiling)
+            for style, tiling in zip(styles, layout.styles, strict=True)
         ]
+        shares = self.blend if len(self.blend) else [1.0] * len(styles)
+        targets = {key: blend([found[key] for found in measured], shares) for key in measured[0]}
+        terms = []
+        for tap, weight in layers.items():
+            size = GRAM.energy(targets[tap, GRAM])
+            for statistic, share in chosen.items():
+                target = targets[tap, statistic]
+                scale = size / (statistic.energy(target) or size or 1.0)
+                terms.append(Style(tap, target, weight * share * scale, statistic))
+        return terms
+
+    @property
+    def additive(self) -> bool:
+        """Whether tiles can add up all that is matched."""
+        return all(STATISTICS[name].additive for name, weight in self.statistics.items() if weight)
 
     @staticmethod
     def _weighted(layers: Mapping[str, float], weight: float) -> dict[str, float]:
@@ -106,11 +124,20 @@ class StyleTransfer:
         return {tap: weight * share for tap, share in layers.items() if weight * share}
 
 
-def measure_grams(
-    network: Network, style: np.ndarray, taps: Iterable[str], tiling: Tiling | None = None
-) -> dict[str, np.ndarray]:
-    """Return the Gram matrix of a style picture at each tap: in one walk, or tile by tile."""
-    if tiling is not None:
-        return tiled_grams(network, style, tiling, list(taps))
-    features, _ = network.forward(style, taps)
-    return {tap: gram(found) for tap, found in features.items()}
+def measure_styles(
+    network: Network,
+    style: np.ndarray,
+    taps: Iterable[str],
+    statistics: Iterable[Statistic],
+    tiling: Tiling | None = None,
+) -> dict[tuple[str, Statistic], np.ndarray]:
+    """Return statistics of a style picture by tap and statistic: in one walk, or tile by tile."""
+    wanted = [(tap, statistic) for tap in taps for statistic in statistics]
+    if tiling is None:
+        features, _ = network.forward(style, taps)
+        return {(tap, statistic): statistic.measure(features[tap]) for tap, statistic in wanted}
+    sums = tiled_sums(network, style, tiling, wanted)
+    return {
+        (tap, statistic): statistic.of_sums(sums[tap, statistic], math.prod(tiling.features_shape(tap)[:3]))
+        for tap, statistic in wanted
+    }

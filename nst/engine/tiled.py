@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from nst import kernels
 from nst.engine.objective import Evaluation, Objective, Term
 from nst.engine.tile_features import TileFeatures
 from nst.kernels import memory
-from nst.losses import Style, content_loss, gram_gradient
+from nst.losses import Additive, Style, content_loss
 from nst.networks import Network, fused
 from nst.networks.tiling import Area, Tiling
 
@@ -40,11 +40,12 @@ class TiledObjective(Objective):
 
         G = 1/(H W C) sum_tiles F_tile^T F_tile
 
-    and the style loss's gradient at a pixel, 4/(C^2 H W C) F D, needs of all other pixels D = G - A alone. Hence two
-    passes. The first runs the network forward on each tile and adds up the Gram matrices. Then D is known, and the
-    second runs forward again, takes the gradient at the features that the tile owns, and walks back to the pixels; a
-    pixel near a cut gets a share from each tile that sees it. What the content is off by is told feature by feature,
-    so it needs the second pass only. Total variation and range look at the pixels alone.
+    and the style loss's gradient at a pixel, 4/(C^2 H W C) F D, needs of all other pixels D = G - A alone. So it is
+    with every `Additive` statistic. Hence two passes. The first runs the network forward on each tile and adds up the
+    Gram matrices, or other sums. Then D is known, and the second runs forward again, takes the gradient at the features
+    that the tile owns, and walks back to the pixels; a pixel near a cut gets a share from each tile that sees it. What
+    the content is off by is told feature by feature, so it needs the second pass only. Total variation and range look
+    at the pixels alone.
 
     An evaluation costs three walks through the network in place of two, times the overlap of the halos.
 
@@ -60,7 +61,7 @@ class TiledObjective(Objective):
 
     def __init__(self, network: Network, terms: Sequence[Term | TiledContent], tiling: Tiling) -> None:
         super().__init__(network, terms)
-        self.styles = [term for term in terms if isinstance(term, Style)]
+        self.styles = [term for term in terms if isinstance(term, Style) and term.statistic.additive]
         self.contents = [term for term in terms if isinstance(term, TiledContent)]
         unknown = [term.label for term in terms if term.tap and term not in self.styles + self.contents]
         if unknown:
@@ -95,55 +96,67 @@ class TiledObjective(Objective):
         """Return the same objective with its network in another dtype; targets are constants and stay as they are."""
         return TiledObjective(self.network.astype(dtype), self.terms, self.tiling)
 
-    def _measure_style(self, image: np.ndarray, parts: dict[str, float]) -> dict[str, np.ndarray]:
-        """Make the first pass: put the losses into `parts`, and return D = G - A, times the weight, by tap."""
-        grams = tiled_grams(self.network, image, self.tiling, [term.tap for term in self.styles])
-        differences: dict[str, np.ndarray] = {}
+    def _measure_style(self, image: np.ndarray, parts: dict[str, float]) -> dict[str, Any]:
+        """Make the first pass: put the losses into `parts`, and return what the gradients need of it, by label."""
+        sums = tiled_sums(
+            self.network, image, self.tiling, [(term.tap, term.statistic) for term in self.styles]
+        )
+        differences = {}
         for term in self.styles:
-            difference = grams[term.tap] - term.target_gram
-            parts[term.label] = term.weight * float(np.square(difference).mean())
-            differences[term.tap] = differences.get(term.tap, 0) + term.weight * difference
+            found = sums[term.tap, term.statistic]
+            value, differences[term.label] = term.statistic.compare(
+                found, self._pixels(term.tap), term.target
+            )
+            parts[term.label] = term.weight * value
         return differences
+
+    def _pixels(self, tap: str) -> int:
+        return math.prod(self.tiling.features_shape(tap)[:3])
 
     def _walk(self, image, index, tile, differences, parts) -> np.ndarray:
         """Walk the second pass over one tile: return its share of the gradient, over its crop."""
         features, tape = _forward(self.network, image, tile, tile.taps(self.taps))
 
         def gradient(tap: str) -> np.ndarray:
-            return self._gradient_at(tap, features.pop(tap), index, tile, differences.get(tap), parts)
+            return self._gradient_at(tap, features.pop(tap), index, tile, differences, parts)
 
         return self.network.backward({tap: partial(gradient, tap) for tap in features}, tape, consume=True)
 
-    def _gradient_at(self, tap, features, index, tile, difference, parts) -> np.ndarray:
+    def _gradient_at(self, tap, features, index, tile, differences, parts) -> np.ndarray:
         """Return the gradient by a crop's features, which is nothing but where the tile owns them."""
-        whole = math.prod(self.tiling.features_shape(tap))
+        pixels = self._pixels(tap)
         gradient = memory.zeros(features.shape, features.dtype)
         targets = [(term, term.target.of_tile(index, tap)) for term in self.contents if term.tap == tap]
         for band, rows in _bands(tile.own(tap), features):
             seen = np.ascontiguousarray(features[band])
-            if difference is not None:
-                gradient[band] = gram_gradient(seen, difference, whole)
+            for term in self.styles:
+                if term.tap == tap:
+                    difference = differences[term.label]
+                    gradient[band] += term.statistic.gradient(seen, difference, pixels, term.weight)
             for term, target in targets:
-                share = seen.size / whole  # of the mean over all features
+                share = seen.size / (pixels * seen.shape[3])  # of the mean over all features
                 value, pull = content_loss(seen, target[:, rows], term.weight * share)
                 parts[term.label] += value
                 gradient[band] += pull
         return gradient
 
 
-def tiled_grams(
-    network: Network, image: np.ndarray, tiling: Tiling, taps: Sequence[str]
-) -> dict[str, np.ndarray]:
-    """Return what `nst.losses.gram` makes of the whole picture's features at each tap, by the tiles' sums."""
-    sums: dict[str, np.ndarray] = dict.fromkeys(taps, 0.0)
+def tiled_sums(
+    network: Network, image: np.ndarray, tiling: Tiling, wanted: Iterable[tuple[str, Additive]]
+) -> dict[tuple[str, Additive], np.ndarray]:
+    """Return the sums that statistics of the whole picture's features are made of, by tap and statistic."""
+    sums: dict[tuple[str, Additive], Any] = dict.fromkeys(wanted, 0.0)
+    taps = dict.fromkeys(tap for tap, _ in sums)
     for tile in tiling:
-        features = _forward(network, image, tile, tile.taps(sums))[0]  # and the tape goes at once
+        features = _forward(network, image, tile, tile.taps(taps))[0]  # and the tape goes at once
         for tap in list(features):
             found = features.pop(tap)
             for band, _ in _bands(tile.own(tap), found):
                 f = found[band].reshape(-1, found.shape[-1])
-                sums[tap] = sums[tap] + kernels.select(f.dtype).gram_sum(f)
-    return {tap: total / max(1, math.prod(tiling.features_shape(tap))) for tap, total in sums.items()}
+                for key in sums:
+                    if key[0] == tap:
+                        sums[key] = sums[key] + key[1].sums(f)
+    return sums
 
 
 def _forward(network, image, tile, taps):

@@ -33,6 +33,7 @@ from nst.kernels.cpu_norms import (
 )
 from nst.kernels.cpu_pooling import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
 from nst.kernels.cpu_products import gram_sum, matrix_product
+from nst.kernels.cpu_ranks import by_rank
 from nst.kernels.cpu_updates import sgd_step
 from nst.kernels.cpu_windows import source
 from nst.kernels.reference import NO_PADDING, Pair, Sides
@@ -44,6 +45,7 @@ __all__ = [
     "adam_step",
     "avg_pool_backward",
     "avg_pool_forward",
+    "by_rank",
     "combine",
     "conv2d_backward_input",
     "conv2d_backward_weights",

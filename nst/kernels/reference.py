@@ -40,6 +40,7 @@ from nst.kernels.reference_pooling import (
     max_pool_backward,
     max_pool_forward,
 )
+from nst.kernels.reference_ranks import by_rank
 from nst.kernels.reference_updates import sgd_step
 from nst.kernels.reference_windows import (
     NO_PADDING,
@@ -59,6 +60,7 @@ __all__ = [
     "adam_step",
     "avg_pool_backward",
     "avg_pool_forward",
+    "by_rank",
     "combine",
     "conv2d_backward_input",
     "conv2d_backward_weights",

@@ -54,7 +54,7 @@ class Conv2d(Layer):
     bias : array (Cout,) or None
     stride : int or (rows, columns)
     padding : int, (rows, columns) or ((top, bottom), (left, right))
-    padding_mode : {"zero", "reflect", "replicate"}
+    padding_mode : {"zero", "reflect", "replicate", "circular"}
     groups : int
     """
 

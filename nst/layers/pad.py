@@ -8,10 +8,10 @@ from nst.errors import NstError
 from nst.layers.base import Layer
 from nst.layers.window import Pair, Sides, Window, sides
 
-MODES = ("zero", "reflect", "replicate")
+MODES = ("zero", "reflect", "replicate", "circular")
 NO_PADDING: Sides = ((0, 0), (0, 0))
 
-_NUMPY_NAMES = {"zero": "constant", "reflect": "reflect", "replicate": "edge"}
+_NUMPY_NAMES = {"zero": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 class Pad2d(Layer):
@@ -23,6 +23,7 @@ class Pad2d(Layer):
         replicate  source(k) = min(max(k, 0), n - 1)          a a a|a b c d|d d d
         reflect    source(k) = -k            for k < 0        d c b|a b c d|c b a
                                2 (n - 1) - k for k > n - 1    (the border itself is not repeated)
+        circular   source(k) = k mod n                        c d|a b c d|a b    (the plane is tiled with the image)
 
     and the two axes are independent: y[n, u, v, c] = x[n, source(u), source(v), c].
 
@@ -41,7 +42,7 @@ class Pad2d(Layer):
     Parameters
     ----------
     padding : int, (rows, columns) or ((top, bottom), (left, right))
-    mode : {"reflect", "replicate", "zero"}
+    mode : {"reflect", "replicate", "zero", "circular"}
     """
 
     def __init__(self, padding: int | Pair | Sides, mode: str = "reflect") -> None:
@@ -75,11 +76,12 @@ def padded_shape(shape: tuple[int, ...], padding: Sides) -> tuple[int, ...]:
 
 
 def check_room(shape: tuple[int, ...], padding: Sides, mode: str) -> None:
-    """Raise an `NstError` when `reflect` needs more places than an image of `shape` (N, H, W, C) has."""
+    """Raise an `NstError` when a border would show more places than an image of `shape` (N, H, W, C) has."""
+    spare = {"reflect": 1, "circular": 0}.get(mode)
     for length, edges in zip(shape[1:3], padding, strict=True):
-        if mode == "reflect" and max(edges) >= length:
+        if spare is not None and max(edges) > length - spare:
             raise NstError(
-                f"reflect padding of {max(edges)} needs more than {max(edges)} pixels, but the image is "
+                f"{mode} padding of {max(edges)} needs {max(edges) + spare} pixels or more, but the image is "
                 f"{shape[1]}x{shape[2]} there; use a larger image or zero padding"
             )
 
@@ -90,7 +92,7 @@ def pad_forward(x: np.ndarray, padding: Sides, mode: str) -> np.ndarray:
     Raises
     ------
     NstError
-        When `reflect` needs more places than the image has: it shows each place at most once on each side.
+        When there are too few places: `reflect` and `circular` show each at most once on each side.
     """
     if padding == NO_PADDING:
         return x
@@ -115,6 +117,9 @@ def _fold(dy: np.ndarray, axis: int, before: int, after: int, mode: str) -> np.n
     if mode == "reflect":
         inside[1 : 1 + before] += first[::-1]
         inside[n - 1 - after : n - 1] += last[::-1]
+    elif mode == "circular":
+        inside[n - before :] += first
+        inside[:after] += last
     elif mode == "replicate":
         inside[0] += first.sum(axis=0)
         inside[-1] += last.sum(axis=0)

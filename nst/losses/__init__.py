@@ -2,14 +2,26 @@
 
 from nst.losses.activation import Channel, ClassScore, Energy, Unit
 from nst.losses.content import content_loss
+from nst.losses.covariance import COVARIANCE
 from nst.losses.direction import Direction, Guide
 from nst.losses.diversity import Diversity
-from nst.losses.gram import blend_grams, gram, gram_gradient, gram_loss
+from nst.losses.gram import GRAM, gram, gram_gradient, gram_loss
+from nst.losses.histogram import HISTOGRAM
+from nst.losses.moments import MOMENTS
 from nst.losses.range_penalty import range_penalty
+from nst.losses.statistic import Additive, Statistic, blend
 from nst.losses.terms import Content, Range, Style, TotalVariation
 from nst.losses.total_variation import total_variation
 
+STATISTICS: dict[str, Statistic] = {it.name: it for it in (GRAM, MOMENTS, COVARIANCE, HISTOGRAM)}
+
 __all__ = [
+    "COVARIANCE",
+    "GRAM",
+    "HISTOGRAM",
+    "MOMENTS",
+    "STATISTICS",
+    "Additive",
     "Channel",
     "ClassScore",
     "Content",
@@ -18,10 +30,11 @@ __all__ = [
     "Energy",
     "Guide",
     "Range",
+    "Statistic",
     "Style",
     "TotalVariation",
     "Unit",
-    "blend_grams",
+    "blend",
     "content_loss",
     "gram",
     "gram_gradient",

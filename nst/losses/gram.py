@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from nst import kernels
 from nst.errors import NstError
+from nst.losses.statistic import Additive, as_matrix
 
 
 def gram(features: np.ndarray) -> np.ndarray:
@@ -37,7 +36,7 @@ def gram(features: np.ndarray) -> np.ndarray:
     NstError
         When there is not exactly one picture.
     """
-    f = _as_matrix(features)
+    f = as_matrix(features)
     total = kernels.select(f.dtype).gram_sum(f)
     total /= max(1, f.size)
     return total
@@ -68,7 +67,7 @@ def gram_loss(features: np.ndarray, target_gram: np.ndarray, weight: float = 1.0
     features : ndarray, shape (1, H, W, C)
         F before it is made a matrix.
     target_gram : ndarray, shape (C, C)
-        A, symmetric, as `gram` or `blend_grams` returns it.
+        A, symmetric, as `gram` or `blend` returns it.
     weight : float
         Multiplies both results.
 
@@ -120,45 +119,36 @@ def gram_gradient(
     scaled = np.multiply(
         scale, difference, out=np.empty(difference.shape, features.dtype), casting="same_kind"
     )
-    return kernels.select(features.dtype).matrix_product(_as_matrix(features), scaled).reshape(features.shape)
+    return kernels.select(features.dtype).matrix_product(as_matrix(features), scaled).reshape(features.shape)
 
 
-def blend_grams(grams: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
-    r"""Return the one target that several styles with blend weights amount to.
+class Gram(Additive):
+    """The Gram matrix (C, C) as a statistic of style: what `gram`, `gram_loss` and `gram_gradient` compute."""
 
-    With weights w_k scaled to sum to 1 and the blend B = sum_k w_k A_k::
+    name = "gram"
 
-        sum_k w_k |G - A_k|^2 = |G - B|^2 + sum_k w_k |A_k - B|^2
+    def sums(self, f: np.ndarray) -> np.ndarray:
+        """Return F^T F of some pixels (P, C)."""
+        return kernels.select(f.dtype).gram_sum(f)
 
-    The last sum does not depend on G, so the blend has the gradients of all the styles at the cost of one.
+    def of_sums(self, sums: np.ndarray, pixels: int) -> np.ndarray:
+        """Return F^T F / (H W C)."""
+        return sums / max(1, pixels * len(sums))
 
-    Parameters
-    ----------
-    grams : sequence of ndarray, shape (C, C)
-        The Gram matrices A_k of the styles, all of one tap.
-    weights : sequence of float
-        One for each style, none negative, not all zero.
+    def compare(self, sums: np.ndarray, pixels: int, target: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the mean of the squared differences D = G - A, and D."""
+        difference = self.of_sums(sums, pixels) - target
+        return float(np.square(difference).mean()), difference
 
-    Raises
-    ------
-    NstError
-        When the weights do not fit.
-    """
-    shares = np.asarray(weights, dtype=np.float64)
-    if shares.shape != (len(grams),) or not (
-        np.isfinite(shares).all() and (shares >= 0).all() and shares.sum()
-    ):
-        raise NstError(
-            f"blend weights {list(weights)} do not fit {len(grams)} styles: "
-            "give one each, none below 0, not all 0"
-        )
-    return sum(share * a for share, a in zip(shares / shares.sum(), grams, strict=True))
+    def gradient(
+        self, features: np.ndarray, difference: np.ndarray, pixels: int, weight: float = 1.0
+    ) -> np.ndarray:
+        """Return 4 weight / (C^2 H W C) F D."""
+        return gram_gradient(features, difference, pixels * features.shape[-1], weight)
+
+    def loss(self, features: np.ndarray, target: np.ndarray, weight: float = 1.0) -> tuple[float, np.ndarray]:
+        """Return what `gram_loss` does."""
+        return gram_loss(features, target, weight)
 
 
-def _as_matrix(features: np.ndarray) -> np.ndarray:
-    """Return (H W, C): the pixels as rows."""
-    if features.ndim != 4 or len(features) != 1:
-        raise NstError(
-            f"a Gram matrix needs the features (1, H, W, C) of one picture, not shape {features.shape}"
-        )
-    return features.reshape(-1, features.shape[-1])
+GRAM = Gram()

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nst.losses.content import content_loss
-from nst.losses.gram import gram_loss
+from nst.losses.gram import GRAM
 from nst.losses.range_penalty import range_penalty
+from nst.losses.statistic import Statistic
 from nst.losses.total_variation import total_variation
 
 
@@ -35,21 +36,22 @@ class Content:
 
 @dataclass(frozen=True, eq=False)
 class Style:
-    """`weight` times `gram_loss` of the features at `tap` against `target_gram`.
+    """`weight` times the loss of the features at `tap` against `target`, a `statistic` of the style's.
 
-    For several styles, `target_gram` is what `blend_grams` makes of theirs.
+    For several styles, `target` is what `blend` makes of theirs.
     """
 
     tap: str
-    target_gram: np.ndarray
+    target: np.ndarray
     weight: float = 1.0
+    statistic: Statistic = GRAM
 
     @property
     def label(self) -> str:
-        return f"style {self.tap}"
+        return f"{'style' if self.statistic is GRAM else self.statistic.name} {self.tap}"
 
     def __call__(self, features: np.ndarray) -> tuple[float, np.ndarray]:
-        return gram_loss(features, self.target_gram, self.weight)
+        return self.statistic.loss(features, self.target, self.weight)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from nst.cli import Parser
 from nst.errors import NstError, nearest
 from nst.images import MAX_PIXELS
+from nst.losses import STATISTICS
 from nst.networks import Network
-from nst.session.values import counts, layers, memory, number, shares, whole
+from nst.session.values import counts, layers, memory, number, shares, statistics, whole
 
 STARTS = ("content", "random", "style")
 
@@ -50,7 +51,19 @@ def _add_objective(group: argparse._ArgumentGroup) -> None:
         help="default: relu4_2, or what the network has",
     )
     add("--style-layers", type=layers, metavar="NAME[:W],...", help="default: relu1_1, relu2_1 ... relu5_1")
+    add_statistic(group)
     add("--style-blend", type=shares, metavar="W,...", help="one weight for each style; equal by default")
+
+
+def add_statistic(group: argparse._ArgumentGroup) -> None:
+    """Add `--style-statistic`, which all doors that match a style have."""
+    group.add_argument(
+        "--style-statistic",
+        type=statistics,
+        default={"gram": 1.0},
+        metavar="NAME[:W]+...",
+        help=f"what of the style is matched: {', '.join(STATISTICS)}, or several (default: gram)",
+    )
 
 
 def _add_pictures(group: argparse._ArgumentGroup) -> None:

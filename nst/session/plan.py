@@ -76,7 +76,7 @@ class Plan:
 
     def _layout(self, scale: Scale) -> Layout:
         """Decide whether a scale is painted whole or in tiles."""
-        return fit(
+        layout = fit(
             self.fast,
             self.transfer,
             (1, *self.sources.content_size(scale), 3),
@@ -86,6 +86,12 @@ class Plan:
             memory=self.options.memory and parse_memory(self.options.memory),
             process=self.process,
         )
+        if not self.transfer.additive and (layout.tiled or any(layout.styles)):
+            raise NstError(
+                "--style-statistic histogram ranks all pixels at once and cannot be painted in tiles: "
+                "use gram, moments or covariance, more --memory, or a smaller --size"
+            )
+        return layout
 
     def objective(self, scale: int, content: np.ndarray, styles: list[np.ndarray]) -> Objective:
         """Measure the targets of a scale and return its objective."""
@@ -115,11 +121,15 @@ class Plan:
             *self.notes,
             f"content: {_pixels(self.sources.content_size(last))}, style: {styles}, start: {options.init}",
             f"content layers: {_spell(self.transfer.content_layers)}, weight {options.content_weight:g}",
-            f"style layers: {_spell(self.transfer.style_layers)}, weight {options.style_weight:g}",
+            f"style layers: {_spell(self.transfer.style_layers)}, weight {options.style_weight:g}{self._matching()}",
             f"total variation: weight {options.tv_weight:g}, range: weight {options.range_weight:g}",
             f"optimiser: {options.optimizer}, {self._course()}, seed {options.seed}",
             f"output: {options.output}",
         ]
+
+    def _matching(self) -> str:
+        found = dict(self.transfer.statistics)
+        return "" if found == {"gram": 1.0} else f", statistics: {_spell(found)}"
 
     def _course(self) -> str:
         if len(self.scales) == 1:
@@ -160,6 +170,7 @@ def make_plan(options: argparse.Namespace, process: int | None = None) -> Plan:
         options.tv_weight,
         options.range_weight,
         options.style_blend or (),
+        options.style_statistic,
     )
     hashes = {"network": sha256(found) if found else weights.source, **sources.hashes}
     _check_sizes(network, transfer.taps, sources, scales)

@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable
 
 from nst.engine import parse_memory
-from nst.errors import NstError
+from nst.errors import NstError, nearest
+from nst.losses import STATISTICS
 
 
 def number(low: float = -math.inf, high: float = math.inf, above: bool = False) -> Callable[[str], float]:
@@ -50,6 +51,23 @@ def layers(text: str) -> dict[str, float]:
         if not name or name in found:
             raise argparse.ArgumentTypeError(f"{text!r}: a layer is empty or named twice")
         found[name] = number(0)(weight) if weight else 1.0
+    return found
+
+
+def statistics(text: str) -> dict[str, float]:
+    """Parse `gram` or `gram+histogram:0.5` into statistics of style and weights; a comma does as well as a plus.
+
+    >>> statistics("gram+histogram:0.5")
+    {'gram': 1.0, 'histogram': 0.5}
+    """
+    found = layers(text.replace("+", ","))
+    for name in found:
+        if name not in STATISTICS:
+            raise argparse.ArgumentTypeError(
+                f"{name!r} is no statistic{nearest(name, STATISTICS)}; there are {', '.join(STATISTICS)}"
+            )
+    if not any(found.values()):
+        raise argparse.ArgumentTypeError(f"{text!r}: all weights are zero")
     return found
 
 

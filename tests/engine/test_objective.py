@@ -85,7 +85,7 @@ def test_one_gradient_of_a_tap_at_a_time(small):
             return value, gradient
 
     plain = StyleTransfer({}, LAYERS[1], 0.0, 1.0).objective(small, CONTENT, [STYLE])
-    terms = [Watched(term.tap, term.target_gram, term.weight) for term in plain.terms]
+    terms = [Watched(term.tap, term.target, term.weight) for term in plain.terms]
     for objective in (Objective(small, terms), Objective(small, terms).fused()):
         alive.clear()
         objective(IMAGE)
@@ -169,7 +169,7 @@ def test_styles_are_blended_by_their_shares(small):
         transfer = StyleTransfer({}, {"relu2_1": 1.0}, 0.0, 1.0, blend=blend)
         (term,) = transfer.objective(small, CONTENT, styles).terms
         assert isinstance(term, Style)
-        return term.target_gram
+        return term.target
 
     a, b = target([STYLE]), target([OTHER])
     np.testing.assert_allclose(target([STYLE, OTHER], (3, 1)), 0.75 * a + 0.25 * b, rtol=1e-12)

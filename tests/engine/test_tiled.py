@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ from nst.layers import (
     ReLU,
     UpsampleNearest,
 )
-from nst.losses import Content
+from nst.losses import HISTOGRAM, Content, Style
 from nst.networks import Network, Node, Weights, vgg
 from nst.networks.extent import grid
 from nst.networks.tiling import Tiling
@@ -228,3 +230,23 @@ def test_what_cannot_be_cut_says_so(thin):
     tiling = Tiling(network, ["relu1_1"], (1, 20, 20, 3), (2, 2))
     with pytest.raises(ValueError, match="content relu1_1"):
         TiledObjective(network, [Content("relu1_1", np.zeros((1, 20, 20, 4)))], tiling)
+
+
+@pytest.mark.parametrize("dtype", BOUNDS)
+def test_every_additive_statistic_is_the_same_in_tiles(thin, dtype):
+    """Means, deviations and covariances add up over tiles, but for the digits that centring costs in float32."""
+    network, (image, content, *styles) = vgg(thin[dtype]), pictures((45, 61), dtype)
+    chosen = {"gram": 0.5, "moments": 1.0, "covariance": 2.0}
+    transfer = dataclasses.replace(TRANSFER, statistics=chosen)
+    layout = layout_of(network, transfer, content, styles, (3, 4))
+    tiled = transfer.objective(network, content, styles, layout)
+    assert isinstance(tiled, TiledObjective)
+    assert_same(tiled(image), transfer.objective(network, content, styles)(image), 10 * BOUNDS[dtype])
+
+
+def test_no_histogram_in_tiles(thin):
+    """Its ranks are of the whole picture: a tiled objective refuses the term by name."""
+    network, (_, content, *_) = vgg(thin[np.float64]), pictures((45, 61), np.float64)
+    term = Style("relu1_1", HISTOGRAM.measure(np.zeros((1, 4, 4, 4))), 1.0, HISTOGRAM)
+    with pytest.raises(ValueError, match="histogram relu1_1 tile by tile"):
+        TiledObjective(network, [term], Tiling(network, ["relu1_1"], content.shape, (2, 2)))

@@ -7,6 +7,7 @@ import pytest
 
 from nst.errors import NstError
 from nst.layers import Pad2d
+from nst.layers.pad import MODES
 
 RNG = np.random.default_rng(11)
 PADDINGS = [1, (2, 0), ((0, 3), (1, 2)), ((4, 4), (3, 3)), 0]
@@ -15,15 +16,16 @@ PADDINGS = [1, (2, 0), ((0, 3), (1, 2)), ((4, 4), (3, 3)), 0]
 def test_modes_on_one_row():
     """Each mode draws what its name says; `reflect` does not repeat the border pixel."""
     x = np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 1, 4, 1)
-    drawn = {m: Pad2d((0, 2), m).forward(x)[0].ravel().tolist() for m in ("zero", "replicate", "reflect")}
+    drawn = {m: Pad2d((0, 2), m).forward(x)[0].ravel().tolist() for m in MODES}
     assert drawn == {
         "zero": [0, 0, 1, 2, 3, 4, 0, 0],
         "replicate": [1, 1, 1, 2, 3, 4, 4, 4],
         "reflect": [3, 2, 1, 2, 3, 4, 3, 2],
+        "circular": [3, 4, 1, 2, 3, 4, 1, 2],
     }
 
 
-@pytest.mark.parametrize("mode", ["zero", "replicate", "reflect"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_adjoint(mode, padding):
     """<pad(x), dy> = <x, dx> for each mode and for four different border widths."""
@@ -35,7 +37,7 @@ def test_adjoint(mode, padding):
     assert np.vdot(y, dy) == pytest.approx(np.vdot(x, dx), rel=1e-12)
 
 
-@pytest.mark.parametrize("mode", ["replicate", "reflect"])
+@pytest.mark.parametrize("mode", ["replicate", "reflect", "circular"])
 @pytest.mark.parametrize("padding", PADDINGS[1:4])
 def test_backward_counts_how_often_a_pixel_is_shown(mode, padding):
     """Under a gradient of ones each pixel gets the number of places that show it, counted by looking."""
@@ -55,7 +57,8 @@ def test_corners_count_four_times():
 
 
 @pytest.mark.parametrize(
-    ("mode", "name"), [("zero", "Zero"), ("replicate", "Replication"), ("reflect", "Reflection")]
+    ("mode", "name"),
+    [("zero", "Zero"), ("replicate", "Replication"), ("reflect", "Reflection"), ("circular", "Circular")],
 )
 def test_agrees_with_pytorch(mode, name):
     """y and dx are those of torch.nn's padding layers, also with four different widths."""
@@ -82,8 +85,11 @@ def test_dy_is_left_alone():
 def test_a_reflection_wider_than_the_image_is_refused():
     """A mirror image has at most one pixel less than the image: the error names both sizes."""
     assert Pad2d(3).forward(np.ones((1, 4, 4, 1)))[0].shape == (1, 10, 10, 1)
-    with pytest.raises(NstError, match=r"reflect padding of 4 .* the image is 4x9"):
+    with pytest.raises(NstError, match=r"reflect padding of 4 needs 5 .* the image is 4x9"):
         Pad2d(4).forward(np.ones((1, 4, 9, 1)))
+    assert Pad2d(4, "circular").forward(np.ones((1, 4, 4, 1)))[0].shape == (1, 12, 12, 1)
+    with pytest.raises(NstError, match=r"circular padding of 5 needs 5 .* the image is 4x9"):
+        Pad2d(5, "circular").forward(np.ones((1, 4, 9, 1)))
 
 
 @pytest.mark.parametrize(("padding", "mode"), [(-1, "zero"), (1, "wrap")])

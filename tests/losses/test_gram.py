@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nst.errors import NstError
-from nst.losses import blend_grams, gram, gram_loss
+from nst.losses import blend, gram, gram_loss
 
 
 def _features(seed: int = 0, shape: tuple[int, ...] = (1, 6, 5, 4)) -> np.ndarray:
@@ -82,12 +82,12 @@ def test_one_picture_and_a_target_of_its_channels():
 def test_a_blend_pulls_like_all_its_styles():
     """Against the blend the gradient is the styles' weighted mean, and so is the value, less a constant."""
     styles, weights = [gram(_features(seed)) for seed in (6, 7, 8)], [1, 2, 5]
-    blend = blend_grams(styles, weights)
+    target = blend(styles, weights)
     constants = []
     for seed in (9, 10):
         f = _features(seed)
         each = [gram_loss(f, style) for style in styles]
-        value, gradient = gram_loss(f, blend)
+        value, gradient = gram_loss(f, target)
         np.testing.assert_allclose(
             gradient, np.average([g for _, g in each], axis=0, weights=weights), rtol=1e-10
         )
@@ -99,4 +99,4 @@ def test_a_blend_pulls_like_all_its_styles():
 def test_blend_weights_must_fit(weights):
     """Too few, negative, all zero or not numbers: refused."""
     with pytest.raises(NstError, match="blend weights"):
-        blend_grams([np.eye(2), np.eye(2)], weights)
+        blend([np.eye(2), np.eye(2)], weights)

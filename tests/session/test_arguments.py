@@ -10,7 +10,7 @@ import pytest
 from nst.errors import NstError
 from nst.session.arguments import choose_layers, parse
 from nst.session.resuming import resumed, spelled
-from nst.session.values import layers, number, shares, whole
+from nst.session.values import layers, number, shares, statistics, whole
 
 
 def test_defaults_are_those_of_neural_style_where_they_make_sense():
@@ -178,3 +178,20 @@ def test_saved_arguments_are_words(saved):
     """Anything but a list of words does not come from a run."""
     with pytest.raises(NstError, match="does not say what its run was asked for"):
         resumed(["--resume"], saved, Path())
+
+
+@pytest.mark.parametrize("text", ["gram,histogram:0.5", "gram+histogram:0.5", " gram + histogram:0.5"])
+def test_statistics(text):
+    """Several with weights, joined by a plus or a comma; a checkpoint spells them so that they are read again."""
+    assert statistics(text) == {"gram": 1.0, "histogram": 0.5}
+    options = parse(["--style-statistic", text])
+    assert parse(spelled(options, Path())).style_statistic == options.style_statistic
+
+
+@pytest.mark.parametrize(
+    "text, message", [("grim", "did you mean 'gram'"), ("gram:0", "all weights are zero"), ("gram+", "empty")]
+)
+def test_statistics_that_are_refused(text, message):
+    """One that does not exist, none at all, an empty name: each in a line that says which."""
+    with pytest.raises(argparse.ArgumentTypeError, match=message):
+        statistics(text)
