@@ -66,7 +66,9 @@ class Picture:
         return self.pixels.shape[0], self.pixels.shape[1]
 
 
-def load(path: str | os.PathLike, *, max_pixels: int = MAX_PIXELS, alpha: str = "white") -> Picture:
+def load(
+    path: str | os.PathLike, *, max_pixels: int = MAX_PIXELS, alpha: str = "white", managed: bool = True
+) -> Picture:
     """Read a PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF picture.
 
     It is turned upright as its EXIF says, converted from its ICC profile to sRGB, and the first frame is
@@ -82,6 +84,8 @@ def load(path: str | os.PathLike, *, max_pixels: int = MAX_PIXELS, alpha: str = 
         "white": transparent pixels are composited on white, a·c + (1 − a)·255, in gamma space as browsers do.
         "keep": `Picture.alpha` holds the opacity, and `pixels` the colours as stored, except that fully
         transparent pixels become white: what nobody sees should not steer a style.
+    managed
+        False leaves the numbers as stored, whatever the ICC profile says: as classifiers were trained.
 
     Raises
     ------
@@ -100,7 +104,7 @@ def load(path: str | os.PathLike, *, max_pixels: int = MAX_PIXELS, alpha: str = 
         warnings.simplefilter("always")
         if max_pixels <= (Image.MAX_IMAGE_PIXELS or 0):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-        pixels, opacity = _read(found, max_pixels, notes)
+        pixels, opacity = _read(found, max_pixels, notes, managed)
     bomb = Image.DecompressionBombWarning  # where it is no error, the caller has asked for so many pixels
     notes += [f"decoder: {_one_line(w.message)}" for w in heard if w.category is not bomb]
     if opacity is not None and opacity.min() == 1:
@@ -114,7 +118,9 @@ def load(path: str | os.PathLike, *, max_pixels: int = MAX_PIXELS, alpha: str = 
     return Picture(pixels, opacity, found, digest, notes)
 
 
-def _read(path: Path, max_pixels: int, notes: list[str]) -> tuple[np.ndarray, np.ndarray | None]:
+def _read(
+    path: Path, max_pixels: int, notes: list[str], managed: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Decode `path` into upright (H, W, 3) colours and (H, W) opacity or None; each failure is one line."""
     try:
         with Image.open(path, formats=FORMATS) as image:
@@ -125,6 +131,8 @@ def _read(path: Path, max_pixels: int, notes: list[str]) -> tuple[np.ndarray, np
                 )
             layout = str(image.tile)  # how samples are stored; gone after loading
             image.load()
+            if not managed:
+                image.info.pop("icc_profile", None)
             pixels, opacity = _colours(image, layout, notes)
             orientation = _orientation(image, notes)
             frames = _frames(image)
