@@ -6,6 +6,7 @@ Exit status 0 when the work is done, 1 when a check fails, 2 when the user's inp
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -24,10 +25,9 @@ def _excepthook(kind: type[BaseException], error: BaseException, trace: Tracebac
 
 
 _main = getattr(sys.modules["__main__"], "__spec__", None)
-if _main is not None and _main.name.startswith(
-    "nst."
-):  # a door: who imports us from Python keeps what was there
+if _main is not None and _main.name.startswith("nst."):  # who imports us from Python keeps what was there
     sys.excepthook = _excepthook
+    gc.set_threshold(20_000)  # loading makes a million objects, none of them garbage: look for it less often
 
 
 class _Formatter(argparse.HelpFormatter):

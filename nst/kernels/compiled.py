@@ -107,12 +107,21 @@ def sources(file: Path) -> set[Path]:
     """Return a file, the files of this package that it imports, and those that they import."""
     found, todo = set(), [file]
     while todo:
-        found.add(source := todo.pop())
-        for module, names in _IMPORT.findall(source.read_text(encoding="utf-8")):
-            for name in (module, *(f"{module}.{name}" for name in re.findall(r"\w+", names))):
-                imported = Path(__file__).with_name(name.removeprefix(f"{__package__}.") + ".py")
-                if name.startswith(f"{__package__}.") and imported.exists() and imported not in found:
-                    todo.append(imported)
+        if (source := todo.pop()) not in found:
+            found.add(source)
+            todo += _imported(source)
+    return found
+
+
+@cache
+def _imported(source: Path) -> list[Path]:
+    """Return the files of this package that a file imports."""
+    found = []
+    for module, names in _IMPORT.findall(source.read_text(encoding="utf-8")):
+        for name in (module, *(f"{module}.{name}" for name in re.findall(r"\w+", names))):
+            imported = Path(__file__).with_name(name.removeprefix(f"{__package__}.") + ".py")
+            if name.startswith(f"{__package__}.") and imported.exists():
+                found.append(imported)
     return found
 
 

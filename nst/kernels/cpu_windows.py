@@ -54,42 +54,43 @@ def copy_pixels(
 ) -> None:
     """Write `channels` of the pixels (i, j), (i, j + 1) ... of picture n into `target`; zeros outside the picture."""
     _, height, width, depth = source.pixels.shape
+    each = 2 if source.how == POOLED else 1  # a pooled pixel is two of a row, and of a column
+    low, high = min(max(0, -j), count), min(count, each * width - j)
+    if i < 0 or i >= each * height or high <= low:
+        low = high = count
+    _zero(target, 0, low * channels)
+    _zero(target, high * channels, count * channels)
+    row = (n * height + i // each) * width
     if source.how == POOLED:
-        _copy_pooled(source, n, i, j, count, channel, channels, target)
-        return
-    low, high = min(max(0, -j), count), min(count, width - j)
-    if i < 0 or i >= height or high <= low:
-        target[: count * channels] = 0
-        return
-    target[: low * channels] = 0
-    target[high * channels : count * channels] = 0
-    first = ((n * height + i) * width + j + low) * depth + channel
-    pixels, mask = source.pixels.reshape(-1), source.mask.reshape(-1)
-    # Whole pixels lie together and are one run; of a group's, each is.
-    runs, length = (1, (high - low) * channels) if channels == depth else (high - low, channels)
-    for run in range(runs):
-        to = target[low * channels + run * channels :][:length]
-        here = pixels[first + run * depth :][:length]
-        if source.how == FULL:
-            for k in range(length):
-                to[k] = here[k]
-        else:
-            alive = mask[first + run * depth :][:length]
-            for k in range(length):
-                to[k] = here[k] if alive[k] > 0 else np.float32(0)
+        for p in range(low, high):
+            bit = np.uint8(1 << (i % 2 * 2 + (j + p) % 2))
+            _copy_pooled(source, (row + (j + p) // 2) * depth + channel, channels, bit, target, p * channels)
+    elif channels == depth:  # whole pixels lie together and are one run; of a group's, each is
+        _copy_run(source, (row + j + low) * depth, (high - low) * channels, target, low * channels)
+    else:
+        for p in range(low, high):
+            _copy_run(source, (row + j + p) * depth + channel, channels, target, p * channels)
 
 
 @jit
-def _copy_pooled(source, n, i, j, count, channel, channels, target):
-    """The same from a pooled gradient: each of its windows is two pixels of this row."""
-    _, height, width, _ = source.pixels.shape
-    for p in range(count):
-        to = target[p * channels :][:channels]
-        if i < 0 or i >= 2 * height or j + p < 0 or j + p >= 2 * width:
-            to[:] = 0
-            continue
-        here = source.pixels[n, i // 2, (j + p) // 2, channel : channel + channels]
-        bits = source.bits[n, i // 2, (j + p) // 2, channel : channel + channels]
-        bit = np.uint8(1 << (i % 2 * 2 + (j + p) % 2))
-        for k in range(channels):
-            to[k] = source.scale * here[k] if bits[k] & bit else np.float32(0)
+def _zero(target, start, end):
+    for k in range(np.uint64(start), np.uint64(end)):
+        target[k] = 0
+
+
+@jit
+def _copy_run(source, start, length, target, to):
+    pixels, mask, a, b = source.pixels.reshape(-1), source.mask.reshape(-1), np.uint64(start), np.uint64(to)
+    if source.how == FULL:
+        for k in range(np.uint64(length)):
+            target[b + k] = pixels[a + k]
+    else:
+        for k in range(np.uint64(length)):
+            target[b + k] = pixels[a + k] if mask[a + k] > 0 else np.float32(0)
+
+
+@jit
+def _copy_pooled(source, start, length, bit, target, to):
+    pixels, bits, a, b = source.pixels.reshape(-1), source.bits.reshape(-1), np.uint64(start), np.uint64(to)
+    for k in range(np.uint64(length)):
+        target[b + k] = source.scale * pixels[a + k] if bits[a + k] & bit else np.float32(0)

@@ -121,8 +121,8 @@ class Run:
         progress.stage(self.iteration + self._left(), last, cost)
 
         def after(step: Progressed) -> bool:
-            self._record(step, objective)
             progress.update(step.iteration, step.value, step.parts)
+            self._record(step, objective)
             if self._is_milestone() and self._left():
                 self.save("running")
             self._last = time.perf_counter()
