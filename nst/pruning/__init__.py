@@ -1,0 +1,26 @@
+"""Smaller networks: which filters matter, removing them for good, and cutting a VGG to a share of its width."""
+
+from nst.pruning.cut import cut
+from nst.pruning.ranking import (
+    by_activation,
+    by_duplicates,
+    by_kernel,
+    choose,
+    correlations,
+    kernel_cosines,
+    mutual_answers,
+)
+from nst.pruning.surgery import prunable, remove
+
+__all__ = [
+    "by_activation",
+    "by_duplicates",
+    "by_kernel",
+    "choose",
+    "correlations",
+    "cut",
+    "kernel_cosines",
+    "mutual_answers",
+    "prunable",
+    "remove",
+]
