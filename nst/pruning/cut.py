@@ -18,9 +18,7 @@ RIDGE = 1e-6  # of the mean square of what is kept: it decides only where two ke
 NOISE = 20.0  # standard deviation, on the scale 0..255: added to every third picture
 
 
-def cut(
-    network: Network, pictures: Sequence[np.ndarray], share: Fraction | float, seed: int = 0
-) -> Network:
+def cut(network: Network, pictures: Sequence[np.ndarray], share: Fraction | float, seed: int = 0) -> Network:
     r"""Return a chain of convolutions that does with a share of the channels nearly what the whole one does.
 
     Layer by layer from the pixels up. Let T (places x C) be what the whole network's layer reads and S (places x c)
@@ -66,7 +64,9 @@ def cut(
     for node in network.nodes.values():
         layer = slim = node.layer
         if len(node.inputs) > 1 or type(layer) not in (Preprocess, Conv2d, ReLU, MaxPool2d, AvgPool2d):
-            raise NstError(f"at {node.name}: only a plain chain of convolutions, ReLUs and poolings can be cut")
+            raise NstError(
+                f"at {node.name}: only a plain chain of convolutions, ReLUs and poolings can be cut"
+            )
         if isinstance(layer, Conv2d):
             slim = _narrowed(layer, whole, narrow, share, rng)
         whole, narrow = _through(layer, whole), _through(slim, narrow)

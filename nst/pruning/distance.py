@@ -54,7 +54,10 @@ def paint(network: Network, pair: Pair, content_weight: float = CONTENT_WEIGHT) 
     taps = [*STYLE_TAPS, CONTENT_TAP]
     of_content, of_style = network.forward(content, taps)[0], network.forward(style, taps)[0]
     target = of_content[CONTENT_TAP]
-    terms = [Content(CONTENT_TAP, target, content_weight / float(np.square(target).mean())), Range(RANGE_WEIGHT)]
+    terms = [
+        Content(CONTENT_TAP, target, content_weight / float(np.square(target).mean())),
+        Range(RANGE_WEIGHT),
+    ]
     for tap in STYLE_TAPS:
         wanted = gram(of_style[tap])
         before = float(np.square(gram(of_content[tap]) - wanted).mean())
@@ -78,7 +81,9 @@ def judge(whole: Network, painted: np.ndarray, pair: Pair) -> Distance:
     ratios = []
     for tap in STYLE_TAPS:
         wanted = gram(style[tap])
-        ratios.append(np.square(gram(found[tap]) - wanted).sum() / np.square(gram(content[tap]) - wanted).sum())
+        ratios.append(
+            np.square(gram(found[tap]) - wanted).sum() / np.square(gram(content[tap]) - wanted).sum()
+        )
     moved, apart = (one[CONTENT_TAP] - content[CONTENT_TAP] for one in (found, style))
     return Distance(float(np.mean(ratios)), float(np.linalg.norm(moved) / np.linalg.norm(apart)))
 
@@ -86,7 +91,9 @@ def judge(whole: Network, painted: np.ndarray, pair: Pair) -> Distance:
 def average(network: Network, whole: Network, pairs: Sequence[Pair], content_weight: float) -> Distance:
     """Return the mean distances, judged by `whole`, of what `network` paints from several pairs."""
     found = [judge(whole, paint(network, pair, content_weight), pair) for pair in pairs]
-    return Distance(float(np.mean([one.style for one in found])), float(np.mean([one.content for one in found])))
+    return Distance(
+        float(np.mean([one.style for one in found])), float(np.mean([one.content for one in found]))
+    )
 
 
 def style_at(content: float, one: Distance, other: Distance) -> float:

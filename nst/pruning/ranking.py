@@ -26,10 +26,8 @@ def by_kernel(network: Network, layers: Iterable[str]) -> Scores:
     Li et al., *Pruning Filters for Efficient ConvNets*, 2017: within a layer, a filter with small weights tends to
     answer weakly, whatever it is shown. No picture is needed.
     """
-    return {
-        name: np.abs(network.nodes[name].layer.weight).reshape(-1, network.nodes[name].layer.weight.shape[-1]).sum(0, dtype=np.float64)
-        for name in layers
-    }
+    kernels = {name: network.nodes[network.resolve(name)].layer.weight for name in layers}
+    return {name: np.abs(one).reshape(-1, one.shape[-1]).sum(0, np.float64) for name, one in kernels.items()}
 
 
 def by_activation(network: Network, layers: Iterable[str], pictures: Iterable[np.ndarray]) -> Scores:
@@ -110,7 +108,7 @@ def kernel_cosines(network: Network, layers: Iterable[str]) -> Scores:
     """Return for each layer the cosines between its filters' kernels."""
     found = {}
     for name in layers:
-        kernel = np.asarray(network.nodes[name].layer.weight, np.float64)
+        kernel = np.asarray(network.nodes[network.resolve(name)].layer.weight, np.float64)
         flat = kernel.reshape(-1, kernel.shape[-1])
         flat = flat / np.maximum(np.linalg.norm(flat, axis=0), 1e-30)
         found[name] = flat.T @ flat

@@ -17,6 +17,7 @@ from nst.layers import (
     Conv2d,
     Dropout,
     Flatten,
+    GlobalAvgPool,
     InstanceNorm,
     Layer,
     Linear,
@@ -97,9 +98,7 @@ def _checked(network: Network, name: str, numbers: Sequence[int]) -> np.ndarray:
     return found
 
 
-def _cut(
-    layer: Layer, inputs: list[Survivors], chosen: np.ndarray | None
-) -> tuple[Layer, Survivors]:
+def _cut(layer: Layer, inputs: list[Survivors], chosen: np.ndarray | None) -> tuple[Layer, Survivors]:
     """Return what is left of a layer, and which of its outputs are left."""
     if isinstance(layer, Concat):
         offsets = np.cumsum([0, *(one.width for one in inputs)])
@@ -181,7 +180,8 @@ def _joined(weight: np.ndarray, groups: int, fewer: int) -> np.ndarray:
 
 
 _MIXING: dict[type[Layer], Callable[..., Layer]] = {Conv2d: _conv, Linear: _linear}
-_INDIFFERENT = {AvgPool2d, Dropout, Flatten, LRNWithin, MaxPool2d, Pad2d, Preprocess, ReLU, UpsampleNearest}
+_INDIFFERENT = {AvgPool2d, Dropout, Flatten, GlobalAvgPool, LRNWithin, MaxPool2d, Pad2d, Preprocess, ReLU}
+_INDIFFERENT |= {UpsampleNearest}
 """Layers that treat every channel by itself and hold nothing for it."""
 _COMPARING = {LRNAcross, Softmax}
 
@@ -193,7 +193,9 @@ def prunable(network: Network) -> list[str]:
     channels are the network's answer, and those that lead to a layer that compares channels (see `remove`).
     """
     fates = {name: True for name in network.names}  # whether the channels of a node may go
-    readers = {name: [node for node in network.nodes.values() if name in node.inputs] for name in network.names}
+    readers = {
+        name: [node for node in network.nodes.values() if name in node.inputs] for name in network.names
+    }
     for name in reversed(network.names):
         fates[name] = bool(readers[name]) and all(
             type(node.layer) in _MIXING or (type(node.layer) not in _COMPARING and fates[node.name])
