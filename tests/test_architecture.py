@@ -40,6 +40,7 @@ ALLOWED = {
         "layers",
         "kernels",
     },
+    "pruning": {"engine", "images", "formats", "networks", "losses", "optimizers", "layers", "kernels"},
     "session": {
         "cli",
         "checks",

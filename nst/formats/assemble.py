@@ -16,7 +16,7 @@ from nst.formats.batch_norm import folded
 from nst.formats.contents import Contents, Stored, shown
 from nst.formats.names import TRAINING_ONLY, Shape, aliases, layers
 from nst.formats.origin import decide
-from nst.networks.architectures import ARCHITECTURES
+from nst.networks.architectures import ARCHITECTURES, CUT, narrowed
 from nst.networks.weights import Weights
 
 NETWORKS = tuple(name for name in ARCHITECTURES if name != "random")
@@ -86,6 +86,8 @@ def _choose(
     stated = network or contents.network
     if shapes is not None:
         candidates = {stated or "custom": shapes}
+    elif contents.network.endswith(CUT) and contents.network.removesuffix(CUT) in NETWORKS:
+        candidates = {stated: _cut_table(contents)}  # only our own file says that it has been cut
     elif stated and stated not in NETWORKS:
         known = ", ".join(NETWORKS)
         raise NstError(f"unknown network {shown(stated)}{nearest(stated, NETWORKS)}; known are {known}")
@@ -109,6 +111,15 @@ def _choose(
     name = exact[0]
     notes = [f"it stops before {' and '.join(exact[::-1])} differ; taken as {name}"] if len(exact) > 1 else []
     return name, candidates[name], fits[name], notes
+
+
+def _cut_table(contents: Contents) -> dict[str, Shape]:
+    """Return the table of the cut network that a file of our own holds: its own shapes, none beyond the whole one's."""
+    whole = contents.network.removesuffix(CUT)
+    table = ARCHITECTURES[whole].shapes()
+    known = aliases(table, whole)
+    claimed = {known[raw]: stored.shape for raw, stored in contents.arrays.items() if raw in known}
+    return narrowed(table, claimed)
 
 
 def _fits(found: Mapping[str, Stored], table: Mapping[str, Shape]) -> bool:

@@ -246,6 +246,9 @@ _PATTERNS = ("{0}.h5", "{0}*.h5", "{0}*.pth", "{0}*.safetensors", "{0}*.npz", "{
 _PATTERNS += ("{0}*.npy", "bvlc_{0}*.npz", "bvlc_{0}*.caffemodel")
 
 
+_CUT = "-cut"  # `nst.networks.CUT`, whose import takes a moment that --help should not take
+
+
 def find_weights(network: str) -> Path | None:
     """Return the weight file that a run without `--weights` uses, or `None`.
 
@@ -265,7 +268,9 @@ def find_weights(network: str) -> Path | None:
         return Path(named)
     for folder in ([Path(named)] if named else []) + [cache_folder()]:
         for pattern in _PATTERNS:
-            matches = sorted(path for path in folder.glob(pattern.format(network)) if path.is_file())
+            found = (path for path in folder.glob(pattern.format(network)) if path.is_file())
+            # A network that has been cut serves who names it; nobody else should paint with it unawares.
+            matches = sorted(path for path in found if network.endswith(_CUT) or _CUT not in path.name)
             if matches:
                 return matches[0]
     return None

@@ -19,7 +19,7 @@ import numpy as np
 
 from nst.files import sha256
 from nst.formats.known import CAFFE_MEAN, fingerprint
-from nst.networks.architectures import ARCHITECTURES
+from nst.networks.architectures import ARCHITECTURES, CUT, narrowed
 from nst.networks.weights import Weights
 
 OK, UNKNOWN, FAILED = "OK", "unknown", "FAILED"
@@ -98,9 +98,9 @@ def check_fingerprint(path: str | os.PathLike, weights: Weights) -> Check:
 
 def check_shapes(weights: Weights) -> Check:
     """Compare every shape with the network's table; the layers must be the first ones, without a gap."""
-    if weights.network not in ARCHITECTURES:
+    table = _table(weights)
+    if not table:
         return Check("shapes", UNKNOWN, f"no table of shapes for the network {weights.network!r}")
-    table = ARCHITECTURES[weights.network].shapes()
     for name, array in weights.arrays.items():
         if name not in table:
             return Check("shapes", FAILED, f"{weights.network} has no array {name}")
@@ -115,10 +115,19 @@ def check_shapes(weights: Weights) -> Check:
     return Check("shapes", OK, f"{len(expected)} arrays, up to {deepest_layer(weights)}")
 
 
+def _table(weights: Weights) -> dict[str, tuple[int, ...]]:
+    """Return the shapes that the arrays should have; nothing for an unknown network."""
+    whole = weights.network.removesuffix(CUT)
+    table = dict(ARCHITECTURES[whole].shapes()) if whole in ARCHITECTURES else {}
+    if whole != weights.network:
+        return narrowed(table, {name: array.shape for name, array in weights.arrays.items()})
+    return table
+
+
 def deepest_layer(weights: Weights) -> str:
     """Return the name of the last layer that has weights."""
     names = [name for name in weights.arrays if name.endswith(".weight")]
-    table = list(ARCHITECTURES[weights.network].shapes()) if weights.network in ARCHITECTURES else names
+    table = _table(weights) or names
     known = [name for name in table if name in weights.arrays and name.endswith(".weight")]
     return (known or names or ["nothing"])[-1].removesuffix(".weight")
 

@@ -1,7 +1,7 @@
 """Networks: named layers, the gradient of the image, and the architectures that weights are for."""
 
 from nst.networks.alexnet import alexnet
-from nst.networks.architectures import ARCHITECTURES, Architecture, architecture, build
+from nst.networks.architectures import ARCHITECTURES, CUT, Architecture, architecture, build
 from nst.networks.fusion import fused
 from nst.networks.googlenet import googlenet
 from nst.networks.network import Network, Node, Tape
@@ -13,6 +13,7 @@ from nst.networks.weights import Weights
 
 __all__ = [
     "ARCHITECTURES",
+    "CUT",
     "Architecture",
     "Network",
     "Node",

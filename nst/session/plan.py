@@ -13,7 +13,8 @@ from nst.engine import Layout, Objective, StyleTransfer, fit, parse_memory
 from nst.engine.budget import settled_process
 from nst.errors import NstError
 from nst.files import sha256
-from nst.networks import Network, fused, vgg
+from nst.networks import CUT, Network, build, fused
+from nst.networks.vgg import BLOCKS
 from nst.optimizers import LBFGS, Adam
 from nst.session.arguments import choose_layers
 from nst.session.scales import Scale, schedule
@@ -150,8 +151,12 @@ def make_plan(options: argparse.Namespace, process: int | None = None) -> Plan:
     """
     scales = schedule(options)
     weights, found, line = read_weights(options)
+    if weights.network.removesuffix(CUT) not in BLOCKS:
+        raise NstError(
+            f"{found} holds {weights.network}, and this paints with a VGG; name another file with --weights"
+        )
     options = settled(options, weights, found)
-    network = vgg(weights, options.pooling, options.padding)
+    network = build(weights, pooling=options.pooling, padding=options.padding)
     existing = [name for name in CONTENT_LAYERS if name in network.nodes][:1]
     content = choose_layers(options.content_layers, existing, network, "content")
     style = choose_layers(options.style_layers, STYLE_LAYERS, network, "style")

@@ -1,0 +1,186 @@
+"""Make networks smaller: `python -m nst.prune cut|rank|remove|compare`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from nst.cli import Parser, run_door
+from nst.errors import NstError, printable
+from nst.session.values import whole
+
+METHODS = ("l1", "activation", "duplicates")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Do what the first argument says and return the exit status."""
+    options = _parser().parse_args(argv)
+    return options.run(options)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m nst.prune", description="Make networks smaller.")
+    doors = parser.add_subparsers(required=True, metavar="cut|rank|remove|compare")
+    door = doors.add_parser("cut", help="a VGG to a share of its width, in seconds, without training")
+    _add_files(door)
+    door.add_argument("--width", type=share, default=Fraction(3, 4), help="share of the filters that stay")
+    _add_pictures(door, "+", True)
+    door.add_argument("--seed", type=whole(0), default=0, help="of the noise and of the places looked at")
+    door.set_defaults(run=cut_door)
+
+    door = doors.add_parser("rank", help="print the filters of a layer, the least important first")
+    door.add_argument("weights", help="a weight file, in any format that is read")
+    _add_ranking(door)
+    door.set_defaults(run=rank)
+
+    door = doors.add_parser("remove", help="take out the least important filters, for good")
+    _add_files(door)
+    door.add_argument("--keep", type=share, default=Fraction(3, 4), help="share of the filters that stay")
+    _add_ranking(door)
+    door.set_defaults(run=remove_door)
+
+    door = doors.add_parser("compare", help="a table of what networks cost and of what they are worth")
+    door.add_argument("weights", nargs="+", help="weight files; the first is the whole network, which judges")
+    door.add_argument("--size", type=whole(32), default=256, help="of the pictures, in pixels")
+    door.add_argument(
+        "--pair", nargs=2, action="append", default=[], metavar=("CONTENT", "STYLE"), help="pictures to paint"
+    )
+    door.add_argument(
+        "--labels", metavar="FILE", help="lines of a picture and its class: counts right answers"
+    )
+    door.set_defaults(run=compare)
+    return parser
+
+
+def _add_files(door: argparse.ArgumentParser) -> None:
+    door.add_argument("weights", help="a weight file, in any format that is read")
+    door.add_argument("dest", help="the file to write, ending in .h5")
+    door.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="of the result")
+    door.add_argument("--force", action="store_true", help="overwrite")
+
+
+def _add_pictures(door: argparse.ArgumentParser, nargs: str, required: bool) -> None:
+    door.add_argument(
+        "--pictures", nargs=nargs, default=[], required=required, help="files or folders to look at"
+    )
+    door.add_argument("--count", type=whole(1), default=24, help="of the pictures looked at")
+    door.add_argument("--side", type=whole(32), default=192, help="of the square looked at, in pixels")
+
+
+def _add_ranking(door: argparse.ArgumentParser) -> None:
+    door.add_argument("--by", choices=METHODS, default="l1", help="what a filter is worth")
+    door.add_argument("--layers", nargs="+", help="default: all whose channels another layer reads")
+    _add_pictures(door, "+", False)
+
+
+def share(text: str) -> Fraction:
+    """Return a share above 0 and at most 1, such as 3/4 or 0.75."""
+    try:
+        found = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        found = Fraction(0)
+    if not 0 < found <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share above 0 and at most 1, such as 3/4")
+    return found
+
+
+def cut_door(options: argparse.Namespace) -> int:
+    """Cut a VGG to a share of its width and write it."""
+    from nst.pruning import cut
+    from nst.pruning.source import read_source, smaller
+
+    dest, source, pictures = _target(options), read_source(options.weights), _pictures(options)
+    started = time.perf_counter()
+    network = cut(source.network, pictures, options.width, options.seed)
+    seconds = time.perf_counter() - started
+    print(f"cut to {options.width} of its width in {seconds:.1f} s, fitted to {len(pictures)} pictures")
+    note = (
+        f"{options.width} of each layer's filters, by pivoted QR; what they read regressed on what was kept; "
+    )
+    note += f"{len(pictures)} pictures of up to {options.side} pixels, seed {options.seed}"
+    return _write(dest, smaller(source, network, [note]), options.dtype, source)
+
+
+def rank(options: argparse.Namespace) -> int:
+    """Print the filters of each layer with their scores, the least important first."""
+    from nst.pruning.source import read_source
+
+    for layer, scores in _scores(options, read_source(options.weights).network).items():
+        order = scores.argsort(kind="stable")
+        print(f"{layer}: " + ", ".join(f"{index} ({scores[index]:.4g})" for index in order))
+    return 0
+
+
+def remove_door(options: argparse.Namespace) -> int:
+    """Take out the filters that are worth least and write what is left."""
+    from nst.pruning import choose, remove
+    from nst.pruning.source import read_source, smaller
+
+    dest, source = _target(options), read_source(options.weights)
+    kept = choose(source.network, _scores(options, source.network), options.keep)
+    network = remove(source.network, kept)
+    note = f"{options.keep} of the filters of {', '.join(kept)}, by {options.by}; nothing else was changed"
+    return _write(dest, smaller(source, network, [note]), options.dtype, source)
+
+
+def _scores(options: argparse.Namespace, network):
+    """Return the scores that the options ask for; near-duplicates are those whose answers go together."""
+    from nst import pruning
+
+    layers = options.layers or pruning.prunable(network)
+    if options.by == "l1":
+        return pruning.by_kernel(network, layers)
+    pictures = _pictures(options)
+    if options.by == "activation":
+        return pruning.by_activation(network, layers, pictures)
+    worth = pruning.by_activation(network, layers, pictures)
+    return pruning.by_duplicates(pruning.correlations(network, layers, pictures), worth)
+
+
+def _pictures(options: argparse.Namespace):
+    from nst.pruning.source import found_pictures, square
+
+    if not options.pictures:
+        raise NstError(f"--by {options.by} looks at pictures: name files or folders with --pictures")
+    return [square(path, options.side) for path in found_pictures(options.pictures, options.count)]
+
+
+def _target(options: argparse.Namespace) -> Path:
+    target = Path(options.dest)
+    if target.suffix not in (".h5", ".hdf5"):
+        raise NstError(f"cannot write {target}: the canonical format is HDF5, so the name must end in .h5")
+    if target.exists() and not options.force:
+        raise NstError(f"{target} exists; --force overwrites it")
+    return target
+
+
+def _write(dest: Path, weights, dtype: str, source) -> int:
+    from nst.formats import write
+
+    write(dest, weights, dtype)
+    counts = [sum(array.size for array in one.arrays.values()) for one in (source.weights, weights)]
+    print(
+        printable(
+            f"{dest}: {weights.network}, {counts[1]:,} of {counts[0]:,} numbers, {dest.stat().st_size:,} bytes"
+        )
+    )
+    return 0
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Print a table, a row for each file, and return 0."""
+    from nst.pruning.comparison import rows, table
+    from nst.pruning.source import read_source
+
+    sources = [read_source(path) for path in options.weights]
+    for line in table(rows(sources, options.size, options.pair, options.labels)):
+        print(printable(line))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_door(main))

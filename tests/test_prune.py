@@ -1,0 +1,144 @@
+"""The door `python -m nst.prune`, on small networks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nst import formats, images
+from nst.errors import NstError
+from nst.images.bundled import landscape_path, strokes_path
+from nst.networks import ARCHITECTURES, Weights, build, vgg_shapes
+from nst.prune import main
+from nst.pruning.source import square
+from nst.run import main as run
+
+PICTURES = [str(landscape_path()), str(strokes_path())]
+
+
+def weights_of(table: dict, network: str, narrow: int, seed: int = 0) -> Weights:
+    """Return random weights of an architecture with all but its answers and the picture a share as wide."""
+    rng, arrays = np.random.default_rng(seed), {}
+    for name, shape in table.items():
+        thin = tuple(n // narrow if n >= 16 else n for n in shape[-2:])
+        thin = thin[:-1] + shape[-1:] if shape[-1] == 1000 else thin
+        size = (*shape[:-2], *thin)
+        scale = np.sqrt(2 / np.prod(size[:-1])) if len(size) > 1 else 0.1
+        arrays[name] = (scale * rng.standard_normal(size)).astype(np.float32)
+    return Weights(arrays, network, source="made for a test", licence="none")
+
+
+@pytest.fixture
+def small_vgg(tmp_path) -> Path:
+    """A VGG-19 to conv3_1 with an eighth of the filters, as a file."""
+    table = {name: shape for name, shape in list(vgg_shapes("vgg19").items())[:10]}
+    path = tmp_path / "small.h5"
+    formats.write(path, weights_of(table, "vgg19-cut", 8))
+    return path
+
+
+@pytest.fixture
+def door(capsys):
+    """Run the door and return its status, and what it printed."""
+
+    def call(*arguments: object) -> tuple[int, str]:
+        status = main([str(one) for one in arguments])
+        return status, capsys.readouterr().out
+
+    return call
+
+
+def test_a_cut_file_is_painted_with(door, small_vgg, tmp_path):
+    """What `cut` writes has the width asked for, says where it comes from, and `nst.run --weights` paints with it."""
+    dest = tmp_path / "narrow.h5"
+    arguments = ("--width", "1/2", "--pictures", *PICTURES, "--side", "48", "--dtype", "float16")
+    status, out = door("cut", small_vgg, dest, *arguments)
+    assert status == 0 and "cut to 1/2 of its width" in out
+    found = formats.read(dest)
+    assert found.network == "vgg19-cut" and found.licence == "none"
+    assert found.arrays["conv3_1.weight"].shape == (3, 3, 8, 16)
+    assert found.source.endswith("from small.h5") and "before: made for a test" in found.notes
+    assert any("1/2 of each layer's filters" in note for note in found.notes)
+    assert dest.stat().st_size < small_vgg.stat().st_size / 2
+    painted = tmp_path / "out.png"
+    flags = ["--size", "48", "--iterations", "2", "--quiet", "--content-layers", "relu2_2"]
+    assert run([*PICTURES, "-o", str(painted), "--weights", str(dest), *flags]) == 0
+    assert images.load(painted).size[1] == 48
+
+
+@pytest.mark.parametrize("by", ["l1", "activation", "duplicates"])
+def test_ranking_and_removing_go_by_the_same_scores(door, small_vgg, tmp_path, by):
+    """The filters that `rank` prints last are those whose kernels are found in what `remove` writes."""
+    options = ("--by", by, "--layers", "conv2_1", "--pictures", *PICTURES, "--side", "32")
+    _, out = door("rank", small_vgg, *options)
+    order = [int(part.partition("(")[0]) for part in out.removeprefix("conv2_1: ").split(", ")]
+    dest = tmp_path / "left.h5"
+    assert door("remove", small_vgg, dest, "--keep", "0.25", *options)[0] == 0
+    before, after = (formats.read(path).arrays["conv2_1.weight"] for path in (small_vgg, dest))
+    assert np.array_equal(after, before[..., sorted(order[-4:])])
+    assert formats.read(dest).arrays["conv2_2.weight"].shape[2] == 4
+
+
+def test_a_classifier_with_branches_is_cut_and_read_back(door, tmp_path):
+    """A SqueezeNet without half of its filters is a file that is read, built, and answers with all its classes."""
+    source, dest = tmp_path / "squeeze.h5", tmp_path / "less.h5"
+    formats.write(source, weights_of(ARCHITECTURES["squeezenet"].shapes(), "squeezenet-cut", 8))
+    assert door("remove", source, dest, "--keep", "1/2")[0] == 0
+    found = formats.read(dest)
+    network = build(found)
+    assert found.arrays["fire3/expand3x3.weight"].shape == (3, 3, 1, 4)
+    picture = np.full((1, 64, 64, 3), 100, np.float32)
+    assert network.forward(picture, ["pool10"])[0]["pool10"].shape == (1, 1000)
+
+
+def test_the_comparison_has_costs_and_worth(door, small_vgg, tmp_path):
+    """Parameters, operations, bytes, time and style stand beside one another; the whole network is once itself."""
+    table = {name: shape for name, shape in list(vgg_shapes("vgg19").items())[:18]}
+    whole, narrow = tmp_path / "whole.h5", tmp_path / "narrow.h5"
+    formats.write(whole, weights_of(table, "vgg19-cut", 16))
+    door("cut", whole, narrow, "--width", "3/4", "--pictures", *PICTURES, "--side", "48")
+    status, out = door("compare", whole, narrow, "--size", "32", "--pair", *PICTURES)
+    header, first, second = (line.split() for line in out.splitlines())
+    assert status == 0 and header[:4] == ["file", "parameters", "GFLOP", "bytes"]
+    assert first[-1] == "1.00" and float(second[-2]) > 0
+    assert int(second[1].replace(",", "")) < 0.6 * int(first[1].replace(",", ""))
+
+
+def test_answers_are_counted(door, tmp_path):
+    """With labels, `compare` counts how often a classifier is right, first and among its first five."""
+    source = tmp_path / "squeeze.h5"
+    weights = weights_of(ARCHITECTURES["squeezenet"].shapes(), "squeezenet-cut", 8)
+    formats.write(source, weights)
+    for name in PICTURES:
+        os.symlink(name, tmp_path / Path(name).name)
+    answer = build(weights).forward(square(PICTURES[0], 227), ["pool10"])[0]["pool10"].argmax()
+    lines = [f"{Path(PICTURES[0]).name} {answer}", f"{Path(PICTURES[1]).name} 1001"]
+    (tmp_path / "labels.txt").write_text("\n".join(lines))
+    _, out = door("compare", source, "--size", "64", "--labels", tmp_path / "labels.txt")
+    assert "1 of 2" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["cut", "SMALL", "out.npz", "--pictures", PICTURES[0]], "must end in .h5"),
+        (["cut", "SMALL", "SMALL", "--pictures", PICTURES[0]], "--force overwrites"),
+        (["cut", "SMALL", "DEST", "--pictures", "absent"], "no picture or folder absent"),
+        (["cut", "SMALL", "DEST", "--pictures", PICTURES[0], "--width", "5/4"], "no share above 0"),
+        (["remove", "SMALL", "DEST", "--by", "activation"], "looks at pictures"),
+        (["rank", "SMALL", "--layers", "conv9_1"], "no layer 'conv9_1'"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(small_vgg, tmp_path, arguments, message):
+    """What is wrong is said in one line, and nothing is written."""
+
+    given = [
+        str(small_vgg) if one == "SMALL" else str(tmp_path / "d.h5") if one == "DEST" else one
+        for one in arguments
+    ]
+    with pytest.raises(NstError, match=message):
+        main(given)
+    assert not (tmp_path / "d.h5").exists()
