@@ -93,3 +93,21 @@ def require_file(path: str | os.PathLike, what: str) -> Path:
     if not os.access(found, os.R_OK):
         raise NstError(f"{what} {found} cannot be read: permission denied")
     return found
+
+
+def made_folder(path: str | os.PathLike) -> Path:
+    """Return a folder that exists and can be written into, made with its parents if need be.
+
+    Raises
+    ------
+    NstError
+        When it cannot be had.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NstError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+    if not os.access(folder, os.W_OK):
+        raise NstError(f"cannot write into the folder {folder}: permission denied; name another")
+    return folder

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nst.cli import Parser, run_door
 from nst.errors import NstError, printable
-from nst.files import require_file
+from nst.files import made_folder, require_file
 from nst.formats import FORMATS, identify, read, write
 from nst.formats.download import Progress, download
 from nst.formats.known import KnownFile, official, weights_folder
@@ -57,7 +57,7 @@ def _parser() -> Parser:
 def get(options: argparse.Namespace) -> int:
     """Download the official file, check its hash, convert it; a network that is there is left alone."""
     known = official(options.network)
-    folder = _made(Path(options.dest) if options.dest else weights_folder())
+    folder = made_folder(Path(options.dest) if options.dest else weights_folder())
     target, source = folder / f"{known.network}.h5", folder / known.name
     if not options.force and _is_there(target, known.network):
         return 0
@@ -127,7 +127,7 @@ def convert(options: argparse.Namespace) -> int:
 def _target(dest: str | None, network: str) -> Path:
     """Return the file to write; a folder, given or by default, gets the network's name."""
     if dest is None:
-        return _made(weights_folder()) / f"{network}.h5"
+        return made_folder(weights_folder()) / f"{network}.h5"
     target = Path(dest) / f"{network}.h5" if os.path.isdir(dest) else Path(dest)
     if target.suffix not in (".h5", ".hdf5"):
         raise NstError(f"cannot write {target}: the canonical format is HDF5, so the name must end in .h5")
@@ -184,17 +184,6 @@ def _report(checks: list[Check]) -> int:
     for item in checks:
         print(f"  {item.name:<15}{item.verdict:<23}{printable(item.detail)}")
     return int(any(item.failed for item in checks))
-
-
-def _made(folder: Path) -> Path:
-    """Return a folder that exists and can be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NstError(f"cannot make the folder {folder}: {error.strerror or error}") from error
-    if not os.access(folder, os.W_OK):
-        raise NstError(f"cannot write into {folder}: permission denied; --dest or NST_WEIGHTS names another")
-    return folder
 
 
 def _say(line: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nst.errors import NstError
-from nst.files import atomic_write, require_file, sha256
+from nst.files import atomic_write, made_folder, require_file, sha256
 
 
 def test_the_new_file_appears_at_the_end_only(tmp_path):
@@ -122,3 +122,12 @@ def test_a_pipe_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(NstError, match="is not a file"):
         require_file(tmp_path / "pipe", "thing")
+
+
+def test_a_folder_is_made_with_its_parents(tmp_path):
+    """What is there serves as it is; what is missing is made; where a file lies, nothing can be made."""
+    assert made_folder(tmp_path / "a" / "b").is_dir()
+    assert made_folder(tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(NstError, match="cannot make the folder"):
+        made_folder(tmp_path / "file" / "below")
