@@ -44,8 +44,8 @@ class TiledObjective(Objective):
     with every `Additive` statistic. Hence two passes. The first runs the network forward on each tile and adds up the
     Gram matrices, or other sums. Then D is known, and the second runs forward again, takes the gradient at the features
     that the tile owns, and walks back to the pixels; a pixel near a cut gets a share from each tile that sees it. What
-    the content is off by is told feature by feature, so it needs the second pass only. Total variation and range look
-    at the pixels alone.
+    the content is off by is told feature by feature, so it needs the second pass only, and so does every other mean
+    over places. Total variation and range look at the pixels alone.
 
     An evaluation costs three walks through the network in place of two, times the overlap of the halos.
 
@@ -63,7 +63,9 @@ class TiledObjective(Objective):
         super().__init__(network, terms)
         self.styles = [term for term in terms if isinstance(term, Style) and term.statistic.additive]
         self.contents = [term for term in terms if isinstance(term, TiledContent)]
-        unknown = [term.label for term in terms if term.tap and term not in self.styles + self.contents]
+        self.means = [term for term in terms if getattr(term, "mean_over_places", False)]
+        known = self.styles + self.contents + self.means
+        unknown = [term.label for term in terms if term.tap and term not in known]
         if unknown:
             raise ValueError(f"no way is known to take {', '.join(unknown)} tile by tile")
         self.tiling = tiling
@@ -127,14 +129,19 @@ class TiledObjective(Objective):
         pixels = self._pixels(tap)
         gradient = memory.zeros(features.shape, features.dtype)
         targets = [(term, term.target.of_tile(index, tap)) for term in self.contents if term.tap == tap]
+        means = [term for term in self.means if term.tap == tap]
         for band, rows in _bands(tile.own(tap), features):
             seen = np.ascontiguousarray(features[band])
             for term in self.styles:
                 if term.tap == tap:
                     difference = differences[term.label]
                     gradient[band] += term.statistic.gradient(seen, difference, pixels, term.weight)
+            share = seen.size / (pixels * seen.shape[3])  # of the mean over all features
+            for term in means:
+                value, pull = term(seen)
+                parts[term.label] += share * value
+                gradient[band] += seen.dtype.type(share) * pull
             for term, target in targets:
-                share = seen.size / (pixels * seen.shape[3])  # of the mean over all features
                 value, pull = content_loss(seen, target[:, rows], term.weight * share)
                 parts[term.label] += value
                 gradient[band] += pull

@@ -2,12 +2,13 @@
 
 An objective is minimised, so each of these is *minus* its weight times an activation. They are sums over the pictures
 of a batch, so that each picture is as if it were alone; over places they are means, so that a weight means the same
-at every size.
+at every size, and a picture can be taken tile by tile (`mean_over_places`, see `nst.engine.TiledObjective`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -71,6 +72,7 @@ class Channel:
     tap: str
     channel: int
     weight: float = 1.0
+    mean_over_places: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
@@ -101,6 +103,7 @@ class Energy:
 
     tap: str
     weight: float = 1.0
+    mean_over_places: ClassVar[bool] = True
 
     @property
     def label(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -47,6 +48,7 @@ class Direction:
     power: float = 0.0
     weight: float = 1.0
     name: str = ""
+    mean_over_places: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
@@ -95,6 +97,7 @@ class Guide:
     tap: str
     guide: np.ndarray
     weight: float = 1.0
+    mean_over_places: ClassVar[bool] = True
 
     @property
     def label(self) -> str:

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nst.engine import Layout, StyleTransfer, TiledObjective
+from nst.engine import Layout, Objective, StyleTransfer, TiledObjective
 from nst.errors import NstError
 from nst.layers import (
     AvgPool2d,
@@ -21,7 +21,7 @@ from nst.layers import (
     ReLU,
     UpsampleNearest,
 )
-from nst.losses import HISTOGRAM, Content, Style
+from nst.losses import HISTOGRAM, Channel, Content, Direction, Energy, Guide, Style
 from nst.networks import Network, Node, Weights, vgg
 from nst.networks.extent import grid
 from nst.networks.tiling import Tiling
@@ -250,3 +250,18 @@ def test_no_histogram_in_tiles(thin):
     term = Style("relu1_1", HISTOGRAM.measure(np.zeros((1, 4, 4, 4))), 1.0, HISTOGRAM)
     with pytest.raises(ValueError, match="histogram relu1_1 tile by tile"):
         TiledObjective(network, [term], Tiling(network, ["relu1_1"], content.shape, (2, 2)))
+
+
+@pytest.mark.parametrize("dtype", BOUNDS)
+def test_means_over_places(thin, dtype):
+    """What is rewarded as a mean over places, at several taps together, has the whole picture's value and gradient."""
+    network, (image, *_) = vgg(thin[dtype]), pictures((45, 61), dtype)
+    rng = np.random.default_rng(4)
+    terms = [
+        Energy("relu3_1", 2.0),
+        Channel("relu3_1", 3),
+        Direction("relu2_2", rng.standard_normal(8), 2.0),
+        Guide("relu2_2", rng.standard_normal((5, 8))),
+    ]
+    tiling = Tiling(network, ["relu2_2", "relu3_1"], image.shape, (3, 2))
+    assert_same(TiledObjective(network, terms, tiling)(image), Objective(network, terms)(image), BOUNDS[dtype])
