@@ -92,7 +92,12 @@ def zero_border(at: At) -> np.ndarray:
     return pulled_back(altered(at.layer, **zero), at.x, at.dy)
 
 
-VGG_LIKE, _, STATISTICS, BRANCHED = WHOLE_CASES
+def unweighed(at: At) -> np.ndarray:
+    """Transform back, and forget the weight of each wave."""
+    return at.dx / at.layer.weights(*at.dy.shape[1:3])
+
+
+VGG_LIKE, _, STATISTICS, BRANCHED, WAVES = WHOLE_CASES
 
 WHOLE_MISTAKES = [
     *(
@@ -131,6 +136,22 @@ WHOLE_MISTAKES = [
                 "join", lambda at: np.split(np.roll(at.dy, 1, axis=3), [4, 8], axis=3)
             ),
             "a normalisation takes its deviation for a constant": within("norm", constant_deviation),
+        }.items()
+    ),
+    *(
+        WholeMutation(WAVES, mistake, spoil)
+        for mistake, spoil in {
+            "the waves' weights are forgotten on the way back": within("waves", unweighed),
+            "the colours are not transposed": within("colours", lambda at: at.dy @ at.layer.weight[0, 0]),
+            "the logistic function has the slope 1": within("range", lambda at: at.dy),
+            "the view is turned the other way": within(
+                "view", lambda at: pulled_back(altered(at.layer, matrix=at.layer.matrix.T), at.x, at.dy)
+            ),
+            "the view is another at the way back": within(
+                "view", lambda at: pulled_back(altered(at.layer, shift=at.layer.shift + 1), at.x, at.dy)
+            ),
+            "diversity is reported but not differentiated": weighing("diversity relu1_2", 0.0),
+            "the second picture gets nothing": gradient_of(lambda g: without(g, 1)),
         }.items()
     ),
 ]

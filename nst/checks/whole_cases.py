@@ -14,15 +14,31 @@ from nst.layers import (
     AvgPool2d,
     Concat,
     Conv2d,
+    Fourier,
     InstanceNorm,
     Layer,
     LRNAcross,
     MaxPool2d,
     Preprocess,
     ReLU,
+    Sigmoid,
     UpsampleNearest,
+    Warp,
 )
-from nst.losses import GRAM, STATISTICS, Content, Range, Statistic, Style, TotalVariation
+from nst.losses import (
+    GRAM,
+    STATISTICS,
+    Channel,
+    Content,
+    Direction,
+    Diversity,
+    Energy,
+    Range,
+    Statistic,
+    Style,
+    TotalVariation,
+    Unit,
+)
 from nst.networks import Network, Node
 
 MEAN = (103.939, 116.779, 123.68)
@@ -107,6 +123,25 @@ def _style_transfer(
     return Objective(network, terms), _image(rng)
 
 
+def _wanted(rng: np.random.Generator) -> tuple[Objective, np.ndarray]:
+    """Return what two pictures made of waves are maximised under, and their coefficients."""
+    made = [
+        Node("waves", Fourier(gain=1.0)),
+        Node("colours", Conv2d(rng.standard_normal((1, 1, 3, 3)))),
+        Node("range", Sigmoid(255)),
+        Node("view", Warp.turned(17, 1.2, (0.7, -1.6), fill=117)),
+    ]
+    terms = [
+        Unit("relu2_1", 2),
+        Channel("relu1_2", 3, weight=3.0),
+        Energy("conv2_1"),
+        Direction("conv1_2", rng.standard_normal(5), power=2.0, weight=0.3),
+        Diversity("relu1_2", weight=2.0),
+    ]
+    network = Network([*made, *_vgg_nodes(rng, MaxPool2d(), "zero")]).freeze()
+    return Objective(network, terms), rng.standard_normal((2, 12, 15, 3))
+
+
 WHOLE_CASES = [
     WholeCase(
         "VGG-like, max pooling",
@@ -134,4 +169,5 @@ WHOLE_CASES = [
         "branches that join",
         lambda rng: _style_transfer(rng, _branched_nodes(rng), "conv2", ["relu", "lrn"]),
     ),
+    WholeCase("waves, seen turned", _wanted),
 ]

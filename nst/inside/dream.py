@@ -138,9 +138,7 @@ def dream(
     return image
 
 
-def objective_for(
-    network: Network, terms: Sequence[Term], size: tuple[int, int], tile: int
-) -> Objective:
+def objective_for(network: Network, terms: Sequence[Term], size: tuple[int, int], tile: int) -> Objective:
     """Return the objective of pictures of `size`: whole, or in tiles with exactly the same gradient.
 
     So no seam can show, and no memory is needed beyond the picture's own and that of a tile with its halo.
@@ -191,6 +189,8 @@ def _step(objective, image, settings, rng) -> tuple[np.ndarray, float, dict[str,
     if not np.isfinite(mean):
         raise NstError("the gradient of the dream is not finite; use a smaller --step")
     if not mean:
-        raise NstError(f"{', '.join(at.parts)}: nothing in this picture excites it, so that there is no way up")
+        raise NstError(
+            f"{', '.join(at.parts)}: nothing in this picture excites it, so that there is no way up"
+        )
     moved = image + np.float32(settings.step / mean) * ascent
     return np.clip(moved, 0, 255, out=moved), at.value, at.parts

@@ -45,7 +45,7 @@ class Warp(Layer):
     ) -> Warp:
         """Return the warp that shows a picture turned counterclockwise, magnified, and moved."""
         angle = np.deg2rad(degrees)
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         return cls(turn / zoom, shift, fill)
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, object]:

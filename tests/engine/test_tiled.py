@@ -264,4 +264,6 @@ def test_means_over_places(thin, dtype):
         Guide("relu2_2", rng.standard_normal((5, 8))),
     ]
     tiling = Tiling(network, ["relu2_2", "relu3_1"], image.shape, (3, 2))
-    assert_same(TiledObjective(network, terms, tiling)(image), Objective(network, terms)(image), BOUNDS[dtype])
+    assert_same(
+        TiledObjective(network, terms, tiling)(image), Objective(network, terms)(image), BOUNDS[dtype]
+    )
