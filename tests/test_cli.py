@@ -148,7 +148,7 @@ def test_the_nearest_name(name, hint):
     assert nearest(name, ["relu4_1", "pool5"]) == hint
 
 
-@pytest.mark.parametrize("door", ["run", "weights", "gradcheck", "bench"])
+@pytest.mark.parametrize("door", ["run", "dream", "look", "weights", "gradcheck", "bench"])
 def test_every_door_shows_its_help(door):
     """`python -m nst.DOOR --help` ends with 0, names itself, and writes nothing to stderr."""
     done = subprocess.run(

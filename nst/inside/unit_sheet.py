@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nst.engine.objective import Term
+from nst.errors import NstError
 from nst.files import sha256
 from nst.images import save
 from nst.inside.maximise import Maximised, maximise
@@ -43,6 +44,8 @@ class Job:
         """Return the term, and what keeps several pictures of it apart."""
         if not self.options.diversity or self.options.count == 1:
             return [term]
+        if isinstance(term, ClassScore) and not self.options.diversity_layer:
+            raise NstError("a class has no places in which pictures could differ: name a --diversity-layer")
         layer = self.source.network.resolve(self.options.diversity_layer or term.tap)
         return [term, Diversity(layer, self.options.diversity)]
 
@@ -52,9 +55,10 @@ def make(job: Job, say: Callable[[str], None]) -> Iterator[str]:
 
     The sheet is written anew after each target, so that what is there can be looked at while the others are made.
     """
+    wanted = {target: job.with_diversity(term) for target, term in job.terms.items()}
     rows, results = [], []
     for target, term in job.terms.items():
-        found, seconds = _one(job, target, term, say)
+        found, seconds = _one(job, target, wanted[target], say)
         rows.append(list(found.pictures))
         results.append(_result(job, target, term, found, seconds))
         save(job.output, sheet(rows))
@@ -62,20 +66,20 @@ def make(job: Job, say: Callable[[str], None]) -> Iterator[str]:
         yield _line(results[-1])
 
 
-def _one(job: Job, target: str, term: Term, say: Callable[[str], None]) -> tuple[Maximised, float]:
-    started = time.perf_counter()
+def _one(job: Job, target: str, terms: list[Term], say: Callable[[str], None]) -> tuple[Maximised, float]:
+    started, label = time.perf_counter(), terms[0].label
 
     def tell(step: Any) -> None:
         if step.iteration % max(1, job.recipe.iterations // 5) == 0:
             seconds = time.perf_counter() - started
-            activation = -step.parts[term.label] / job.options.count
+            activation = -step.parts[label] / job.options.count
             say(
                 f"{target}: step {step.iteration} of {job.recipe.iterations}, {activation:.4g}, {seconds:.0f} s"
             )
 
     found = maximise(
         job.source.network,
-        job.with_diversity(term),
+        terms,
         job.recipe,
         (job.size, job.size),
         count=job.options.count,

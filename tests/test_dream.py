@@ -1,0 +1,100 @@
+"""The door that dreams."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nst import formats
+from nst.cli import run_door
+from nst.dream import main
+from tests.networks.test_architectures import random
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A folder with the canonical file of a SqueezeNet that has learnt nothing."""
+    folder = tmp_path_factory.mktemp("weights")
+    formats.write(folder / "squeezenet.h5", random("squeezenet"))
+    return folder
+
+
+@pytest.fixture
+def dream(pictures, tmp_path, weights, monkeypatch, capsys):
+    """`dream(...)` dreams of a small picture in the test's own folder: exit status, output, errors."""
+    monkeypatch.setenv("NST_WEIGHTS", str(weights))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str):
+        capsys.readouterr()
+        small = ["--network", "squeezenet", "--size", "96", "--octaves", "2", "--iterations", "2"]
+        return run_door(main, ["content.png", *small, *arguments]), *capsys.readouterr()
+
+    return run
+
+
+def test_a_picture_a_record_and_a_report(dream, tmp_path):
+    """All three are written; the record has each step, the page shows each octave."""
+    status, out, err = dream()
+    assert (status, out) == (0, "wrote dream.png, dream.json, dream.html\n")
+    assert "octave 2 of 2, 96x72" in err
+    assert Image.open("dream.png").size == (96, 72)
+    record = json.loads((tmp_path / "dream.json").read_text())
+    assert record["settings"]["layers"] == ["fire8/concat"]
+    assert [row["size"] for row in record["trace"]["rows"]] == [69, 69, 96, 96]
+    assert set(record["hashes"]) == {"picture", "weights"}
+    assert "96x72" in (tmp_path / "dream.html").read_text()
+
+
+def test_the_same_command_the_same_picture_in_any_tiles(dream, tmp_path):
+    """To the byte with the same tile; the tile itself changes a grey level at most."""
+    for name, *tile in (("a.png",), ("b.png",), ("c.png", "--tile", "32")):
+        assert dream("-o", name, "--layer", "fire3/concat", *tile, "--quiet")[::2] == (0, "")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    whole, tiled = (np.asarray(Image.open(name), int) for name in ("a.png", "c.png"))
+    assert np.abs(whole - tiled).max() <= 1
+
+
+def test_a_sequence_of_frames(dream, tmp_path):
+    """Numbered pictures, of which each is another."""
+    status, out, _ = dream("--frames", "3", "--layer", "fire2/concat", "--layer", "fire3/concat:5")
+    assert (status, out) == (0, "wrote dream-00001.png to dream-00003.png, dream.json, dream.html\n")
+    frames = [np.asarray(Image.open(f"dream-0000{k}.png"), float) for k in (1, 2, 3)]
+    assert all(np.abs(one - other).mean() > 1 for one, other in itertools.pairwise(frames))
+
+
+def test_a_guide_changes_the_dream(dream, tmp_path):
+    """It is another dream with a guide, and the record names the guide."""
+    dream("-o", "plain.png")
+    assert dream("-o", "guided.png", "--guide", "style.png")[0] == 0
+    plain, guided = (np.asarray(Image.open(name), float) for name in ("plain.png", "guided.png"))
+    assert np.abs(plain - guided).mean() > 1
+    record = json.loads((tmp_path / "guided.json").read_text())
+    assert record["settings"]["guide"] == "style.png" and "guide" in record["hashes"]
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--layer", "fire9/concatt"], "did you mean 'fire9/concat'?"),
+        (["--layer", "class:3"], "not of class 3"),
+        (["--layer", "fire3/concat:1@middle"], "not of unit fire3/concat:1"),
+        (["--layer", "fire3/concat:1", "--guide", "style.png"], "--guide takes whole layers"),
+        (["--guide", "gone.png"], "gone.png"),
+        (["--octaves", "9"], "give at most --octaves 3"),
+        (["-o", "content.png"], "would overwrite the picture"),
+        (["--zoom", "0.9"], "not a number from 0 to 0.5"),
+        (["--octave-scale", "1"], "not a number above 1"),
+    ],
+)
+def test_mistakes_are_one_line(dream, tmp_path, arguments, said):
+    """Said before the work begins, and nothing is written."""
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    status, out, err = dream(*arguments, "--quiet")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
