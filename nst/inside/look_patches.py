@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     """Bring the index up to date, then cut out, draw, write and tell."""
     from nst.images import check_target, save
     from nst.images.folder import pictures_in
-    from nst.inside.patch_pass import View, look_through, usual_layers
+    from nst.inside.patch_pass import View, layers_for, look_through
     from nst.inside.source import read_network
 
     output = check_target(options.output)
@@ -85,13 +85,10 @@ def run(options: argparse.Namespace) -> int:
     pictures = [path for path, _ in pictures_in(options.pictures)]
     index, file = open_index(options, source)
     index.add_pictures(pictures)
-    asked = [layer for layer, _ in targets.values()]
-    layers = dict.fromkeys(
-        usual_layers(source.network) + asked if not index.layers else [*index.layers, *asked]
-    )
+    layers = layers_for(index, view.network, [layer for layer, _ in targets.values()])
     if index.missing(layers):
         say(f"index: {file}, {len(index.pictures)} pictures, {len(layers)} layers")
-    if not look_through(index, view, list(layers), lambda: index.save(file), say):
+    if not look_through(index, view, layers, lambda: index.save(file), say):
         say(f"stopped; the same command goes on from {file}")
         return 130
     sheet, results = _draw(targets, index, view, options, say)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -66,6 +67,15 @@ def usual_layers(network: Network) -> list[str]:
     ]
 
 
+def layers_for(index: Index, network: Network, asked: Sequence[str]) -> list[str]:
+    """Return the layers to look at: those of the index and those asked for; for one that is new, all usual ones.
+
+    They cost little once a picture is run. Layers without places are the exception: they are shown another picture.
+    """
+    new = [layer for layer in asked if layer not in index.layers and not sees_all(network, layer)]
+    return list(dict.fromkeys([*index.layers, *asked, *(usual_layers(network) if new else ())]))
+
+
 def look_through(
     index: Index, view: View, layers: Sequence[str], save: Callable[[], None], say: Callable[[str], None]
 ) -> bool:
@@ -90,10 +100,12 @@ def look_through(
                 networks[key] = fused(view.network, wanted)
             path = Path(index.pictures[number].path)
             try:
-                index.absorb(number, _features(networks[key], view, path, wanted))
+                found = _features(networks[key], view, path, wanted)
             except NstError as error:
                 say(f"left out: {error}")
-                index.skip(number, wanted)
+                found = {}
+            index.absorb(number, found)
+            index.skip(number, [layer for layer in wanted if layer not in found])
             if time.monotonic() - saved > SAVE_EVERY:
                 save()
                 saved = time.monotonic()
@@ -104,11 +116,28 @@ def look_through(
 
 
 def _features(network: Network, view: View, path: Path, layers: Sequence[str]) -> dict[str, np.ndarray]:
-    """Run one picture; layers that see all of it at once are shown its middle square, the others the whole."""
+    """Run one picture as deep as its size allows; return what the layers make of it that it is large enough for.
+
+    Layers that see all of it at once are shown its middle square, the others the whole.
+    """
     pixels = load(path, managed=False).pixels
     found: dict[str, np.ndarray] = {}
     for whole in (False, True):
         taps = [layer for layer in layers if sees_all(view.network, layer) is whole]
         if taps:
-            found |= network.forward(view.fitted(pixels, taps[0])[None], taps)[0]
+            shown = view.fitted(pixels, taps[0])[None]
+            found |= network.forward(shown, _that_fit(network, taps, shown.shape))[0]
+    if not found:
+        raise NstError(f"{path} is too small for {', '.join(layers)}")
     return found
+
+
+def _that_fit(network: Network, layers: Sequence[str], shape: tuple[int, ...]) -> list[str]:
+    """Return the layers for which pictures of a shape are large enough."""
+    found = {network.IMAGE: shape}
+    for name, node in network.nodes.items():
+        inputs = [found[source] for source in node.inputs if source in found]
+        if len(inputs) == len(node.inputs):
+            with contextlib.suppress(NstError):
+                found[name] = node.layer.output_shape(inputs if node.layer.joins else inputs[0])
+    return [layer for layer in layers if layer in found]

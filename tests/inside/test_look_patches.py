@@ -61,6 +61,7 @@ def look(tmp_path, weights, monkeypatch):
         ]
         return run_door(main, ["patches", *arguments, *given])
 
+    run.looked = 0
     return run
 
 
@@ -115,12 +116,15 @@ def test_stopped_it_goes_on(look, tmp_path, monkeypatch, capsys):
 
 
 def test_pictures_that_cannot_be_used_are_left_out(look, tmp_path, capsys):
-    """Broken or too small ones are told of; the rest is looked at."""
+    """Broken or too small ones are told of; one that is large enough for shallow layers alone serves those."""
     (tmp_path / "pictures" / "broken.png").write_text("no picture")
-    Image.new("RGB", (3, 3)).save(tmp_path / "pictures" / "tiny.png")
+    Image.new("RGB", (2, 2)).save(tmp_path / "pictures" / "tiny.png")
+    Image.effect_noise((5, 5), 99).save(tmp_path / "pictures" / "small.png")
     assert look("fire3/concat:5") == 0
     out, err = capsys.readouterr()
-    assert "broken.png" in err and len(re.findall("left out", err)) == 2 and "tiny.png" not in out
+    assert "broken.png" in err and len(re.findall("left out", err)) == 2 and "small.png" not in out
+    assert look("relu_conv1:5", "--count", "13", "--again") == 0
+    assert "small.png" in (tmp_path / "out.json").read_text()
 
 
 @pytest.mark.parametrize(
