@@ -55,7 +55,7 @@ def _parser() -> Parser:
     _add_steps(door)
     door.set_defaults(run=step)
     door = doors.add_parser("train", help="a training step of VGG-19 with batch normalisation")
-    door.add_argument("--batch", type=_count, default=128, help="pictures, of 32x32 pixels")
+    door.add_argument("--batch", type=_batch, default=128, help="pictures, of 32x32 pixels; two or more")
     _add_random(door)
     _add_steps(door)
     door.set_defaults(run=train)
@@ -124,6 +124,11 @@ def _whole(text: str) -> int:
 
 def _count(text: str) -> int:
     return _within(text, 1, 10_000)
+
+
+def _batch(text: str) -> int:
+    """Parse a number of pictures: over one alone, the deepest maps of one place have no variance."""
+    return _within(text, 2, 10_000)
 
 
 def _threads(text: str) -> int:

@@ -82,7 +82,7 @@ def test_layers_in_turns_with_pytorch(door, tmp_path, monkeypatch):
         (["step", "--size", "²"], "argument --size: '²' is not"),
         (["layers", "--rounds", "0"], "argument --rounds: '0' is not a whole number from 1 to 10000"),
         (["layers", "--width", "nan"], "argument --width: 'nan' is not a number from 0.01 to 1"),
-        (["train", "--batch", "0"], "argument --batch: '0' is not a whole number from 1"),
+        (["train", "--batch", "1"], "argument --batch: '1' is not a whole number from 2"),
         (["step", "--threads", "10001"], "argument --threads: '10001' is not a whole number from 1 to"),
         (["step", "--vs", "jax"], "argument --vs: invalid choice: 'jax'"),
         (["step", "--weights", "absent.h5"], "absent.h5 does not exist"),

@@ -113,6 +113,15 @@ def test_going_on_with_other_sizes_is_refused(door, paint):
         assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1) and cause in ended.err
 
 
+def test_going_on_with_fewer_iterations_than_were_done_is_refused(door, paint):
+    """What has been painted at a coarser size cannot be undone; to ask for more there is no mistake."""
+    paint()
+    ended = door(main, "--resume", "--iterations", "3,3,2")
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "the checkpoint has done 4 at 16 px; give no fewer there" in ended.err
+    paint("--resume", "--iterations", "9,3,2")
+
+
 @pytest.mark.parametrize("scale", [0, 1, 9])
 def test_a_checkpoint_of_another_scale_is_refused(door, paint, scale):
     """A scale that is not the image's, or that does not exist."""
@@ -127,7 +136,9 @@ def test_a_checkpoint_of_another_scale_is_refused(door, paint, scale):
 def test_interrupted_in_a_finer_size(paint, pictures):
     """Ctrl-C there saves and tells how to go on; the result so far has that size."""
     process = start(pictures, "--size", "64", "--iterations", "2,100000", "--save-every", "3")
-    time.sleep(0.2)
+    deadline = time.monotonic() + 60
+    while load_checkpoint(CHECKPOINT).scale == 0 and time.monotonic() < deadline:
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err

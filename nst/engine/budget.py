@@ -17,6 +17,7 @@ from nst.engine.layout import Layout
 from nst.engine.machine import available_memory, resident, spell_memory
 from nst.engine.style_transfer import StyleTransfer
 from nst.errors import NstError
+from nst.kernels import memory as recycled
 from nst.networks import Network
 from nst.networks.extent import grid, receptive_field, shapes
 from nst.networks.footprint import walk_bytes
@@ -129,6 +130,7 @@ def settled_process(network: Network, taps: Sequence[str], *pictures: Shape) -> 
     if taps:
         for height, width in dict.fromkeys((min(h, SETTLED), min(w, SETTLED)) for _, h, w, _ in pictures):
             network.backward(*network.forward(np.zeros((1, height, width, 3), np.float32), taps))
+    recycled.release()  # what the walks lay in, which is counted with those of the run
     return resident()
 
 

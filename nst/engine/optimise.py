@@ -12,6 +12,7 @@ from nst.engine.objective import Objective
 from nst.errors import NstError
 from nst.optimizers import LBFGS, Adam
 from nst.optimizers.dot import dot
+from nst.optimizers.step import Step
 
 
 @dataclass
@@ -84,24 +85,27 @@ def optimise(
     for iteration in range(done + 1, iterations + 1):
         with np.errstate(over="ignore", invalid="ignore"):  # found out below, and said in words
             step = optimizer.step(recorder, image)
-            # One number that is not finite makes the sum of squares so, and no array of answers is needed.
-            squares = dot(step.gradient, step.gradient), dot(step.x, step.x)
-        if not all(map(math.isfinite, (step.value, *squares))):
-            raise NstError(
-                f"iteration {iteration}: the loss, its gradient or the image is not finite; "
-                "lower the learning rate or the weights"
-            )
+            norm = _checked_norm(step, iteration)
         image, stopped = step.x, step.stopped
         # A step that goes nowhere, just after resuming, reports a value that this run has not evaluated.
         parts = recorder.parts.get(step.value) or parts or objective(image).parts
         recorder.parts.clear()
-        norm = math.sqrt(squares[0])
         report = Progressed(iteration, image, step.value, parts, norm, step.evaluations, stopped)
-        del (
-            step
-        )  # and with it the gradient, an array as large as the picture, before the next step makes its own
+        del step  # and with it the gradient, as large as the picture, before the next step makes its own
         if on_step(report):
             return image, f"stopped on request after iteration {iteration}"
         if stopped:
             return image, f"{stopped} (iteration {iteration})"
     return image, f"all {iterations} iterations done"
+
+
+def _checked_norm(step: Step, iteration: int) -> float:
+    """Return the norm of a step's gradient, once all that it found is finite."""
+    # One number that is not finite makes the sum of squares so, and no array of answers is needed.
+    squares = dot(step.gradient, step.gradient), dot(step.x, step.x)
+    if not all(map(math.isfinite, (step.value, *squares))):
+        raise NstError(
+            f"iteration {iteration}: the loss, its gradient or the image is not finite; "
+            "lower the learning rate or the weights"
+        )
+    return math.sqrt(squares[0])

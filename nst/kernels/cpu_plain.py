@@ -19,14 +19,12 @@ import numpy as np
 from numba import prange
 
 from nst.kernels.compiled import inlined, jit
+from nst.kernels.reference_windows import NO_PADDING, Pair, Sides
 from nst.kernels.threads import one_at_a_time
 
 PIXELS = 64  # pixels of one row in a block
 CHANNELS = 64  # output channels in a block
 CHUNK = 1024  # pixels whose products are summed in float32, where the sum runs over a whole picture
-
-Pair = tuple[int, int]
-Padding = tuple[Pair, Pair]
 
 
 @inlined
@@ -102,7 +100,7 @@ def _correlate(x, panels, bias, sh, sw, y):
                 y[n, i, start : start + count, first:last] = total[:count, : last - first]
 
 
-def _pad(x: np.ndarray, padding: Padding, multiple: int = 8) -> np.ndarray:
+def _pad(x: np.ndarray, padding: Sides, multiple: int = 8) -> np.ndarray:
     """Return `x` with zeros around it and its channels rounded up to a multiple; `x` itself if nothing changes."""
     (top, bottom), (left, right) = padding
     n, h, w, c = x.shape
@@ -142,7 +140,7 @@ def conv2d_forward(
     weight: np.ndarray,
     bias: np.ndarray | None,
     stride: Pair = (1, 1),
-    padding: Padding = ((0, 0), (0, 0)),
+    padding: Sides = NO_PADDING,
     groups: int = 1,
 ) -> np.ndarray:
     """Return the cross-correlation of `x` with `weight`; see `nst.kernels.reference.conv2d_forward`."""
@@ -163,7 +161,7 @@ def conv2d_backward_input(
     weight: np.ndarray,
     input_shape: tuple[int, ...],
     stride: Pair = (1, 1),
-    padding: Padding = ((0, 0), (0, 0)),
+    padding: Sides = NO_PADDING,
     groups: int = 1,
 ) -> np.ndarray:
     """Return the gradient with respect to the input.
@@ -263,7 +261,7 @@ def conv2d_backward_weights(
     x: np.ndarray,
     weight_shape: tuple[int, ...],
     stride: Pair = (1, 1),
-    padding: Padding = ((0, 0), (0, 0)),
+    padding: Sides = NO_PADDING,
 ) -> np.ndarray:
     """Return the gradient of the weights, without groups: a correlation of the input with `dy`."""
     kh, kw, c_in, c_out = weight_shape

@@ -11,6 +11,15 @@ from nst.errors import NstError
 from nst.layers.window import Window
 from nst.networks.network import Network
 
+
+class TooSmall(NstError):
+    """A picture is too small for the layer at the node `name`."""
+
+    def __init__(self, name: str, cause: object) -> None:
+        super().__init__(f"at {name}: {cause}")
+        self.name = name
+
+
 Span = tuple[int, int]
 """Places along one axis: from the first to before the last."""
 
@@ -49,8 +58,8 @@ def shapes(network: Network, shape: tuple[int, ...], taps: Iterable[str]) -> dic
 
     Raises
     ------
-    NstError
-        When the image is too small: the message names the layer.
+    TooSmall
+        When the image is too small: the error names the layer.
     """
     needed = network.needed(taps)
     found = {network.IMAGE: tuple(shape)}
@@ -60,7 +69,7 @@ def shapes(network: Network, shape: tuple[int, ...], taps: Iterable[str]) -> dic
             try:
                 found[name] = node.layer.output_shape(inputs if node.layer.joins else inputs[0])
             except NstError as error:
-                raise NstError(f"at {name}: {error}") from error
+                raise TooSmall(name, error) from error
     del found[network.IMAGE]
     return found
 

@@ -14,6 +14,7 @@ from nst.engine.budget import settled_process
 from nst.errors import NstError
 from nst.files import sha256
 from nst.networks import CUT, Network, build, fused
+from nst.networks.extent import TooSmall, shapes
 from nst.networks.vgg import BLOCKS
 from nst.optimizers import LBFGS, Adam
 from nst.session.arguments import choose_layers
@@ -186,19 +187,15 @@ def _check_sizes(network: Network, taps: list[str], sources: Sources, scales: li
     """Fail before the work begins when a picture is, at the coarsest scale, too small for the deepest layer."""
     sizes = {"content": sources.content_size(scales[0])}
     sizes |= {f"style {number}": size for number, size in enumerate(sources.style_sizes(scales[0]), 1)}
-    needed = network.needed(taps)
     for role, size in sizes.items():
-        shape = (1, *size, 3)
-        for node in network.nodes.values():
-            if node.name in needed:
-                try:
-                    shape = node.layer.output_shape(shape)
-                except NstError as error:
-                    larger = "--style-scale or --size" if role.startswith("style") else "--size"
-                    fewer = ", or fewer --scales" if len(scales) > 1 else ""
-                    raise NstError(
-                        f"the {role} at {_pixels(size)} is too small for {node.name}; use a larger {larger}{fewer}"
-                    ) from error
+        try:
+            shapes(network, (1, *size, 3), taps)
+        except TooSmall as error:
+            larger = "--style-scale or --size" if role.startswith("style") else "--size"
+            fewer = ", or fewer --scales" if len(scales) > 1 else ""
+            raise NstError(
+                f"the {role} at {_pixels(size)} is too small for {error.name}; use a larger {larger}{fewer}"
+            ) from error
 
 
 def _pixels(size: tuple[int, int]) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nst.engine import Checkpoint
 from nst.errors import NstError, printable
+from nst.report import Trace
 from nst.session.arguments import STARTS, parse, parser
 from nst.session.plan import Plan
 from nst.session.scales import schedule
@@ -100,9 +102,20 @@ def check_belongs(checkpoint: Checkpoint, plan: Plan) -> None:
             )
     if checkpoint.scale >= len(plan.scales):
         raise NstError(f"the checkpoint was made with more than {len(plan.scales)} scales")
+    _check_past(checkpoint, plan)
     expected = plan.sources.content_size(plan.scales[checkpoint.scale])
     if checkpoint.image.shape[1:3] != expected:
         raise NstError(f"the checkpoint's image is {checkpoint.image.shape[1:3]}, not {expected}")
+
+
+def _check_past(checkpoint: Checkpoint, plan: Plan) -> None:
+    """Refuse a plan by which fewer iterations would have been done at a scale that lies behind than there were."""
+    done = Counter(row.size for row in Trace.from_plain(checkpoint.trace))
+    for scale in plan.scales[: checkpoint.scale]:
+        if scale.iterations < done[scale.size]:
+            raise NstError(
+                f"--iterations: the checkpoint has done {done[scale.size]} at {scale.size} px; give no fewer there"
+            )
 
 
 def process_of(checkpoint: Checkpoint) -> int:
