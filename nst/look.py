@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nst.cli import Parser, run_door
-from nst.inside import look_invert, look_layers, look_patches, look_unit
+from nst.inside import look_invert, look_layers, look_page, look_patches, look_unit
 
-COMMANDS = (look_unit, look_patches, look_layers, look_invert)
+COMMANDS = (look_unit, look_patches, look_layers, look_invert, look_page)
 """Each is a module with `add(commands)`, which adds its parser, whose default for `run` is what it does."""
 
 

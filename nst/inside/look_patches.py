@@ -43,19 +43,25 @@ def add(commands: argparse._SubParsersAction) -> None:
     it.add_argument(
         "--size", type=whole(16, 4096), default=256, help="larger pictures are reduced to this longer side"
     )
-    it.add_argument(
-        "--rules",
-        type=_rules,
-        default=RULES,
-        metavar="RULE,...",
-        help="what to draw beside: plain (the gradient), guided, deconv, or none (default: plain,guided,deconv)",
-    )
+    add_rules(it)
     it.add_argument(
         "--cell", type=whole(16, 1024), default=112, help="side of each region in the sheet, in pixels"
     )
     it.add_argument("--index", metavar="FILE", help="where the index is kept (default: in the cache folder)")
     it.add_argument("--again", action="store_true", help="make the index anew")
     it.add_argument("--quiet", action="store_true", help="print errors only")
+
+
+def add_rules(group: argparse._ActionsContainer, default: tuple[str, ...] = RULES) -> None:
+    """Add the argument that names the rules of ReLU by which causes are drawn."""
+    group.add_argument(
+        "--rules",
+        type=_rules,
+        default=default,
+        metavar="RULE,...",
+        help="what to draw beside: plain (the gradient), guided, deconv, or none "
+        f"(default: {','.join(default) or 'none'})",
+    )
 
 
 def _rules(text: str) -> tuple[str, ...]:

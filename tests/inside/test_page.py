@@ -1,0 +1,102 @@
+"""`look page`, on a small random VGG: its links, what it fetches, and how it looks in a browser."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nst import formats
+from nst.errors import NstError
+from nst.images.bundled import landscape_path, strokes_path
+from nst.look import main
+from nst.networks import vgg_shapes
+from tests.test_prune import weights_of
+
+PICTURES = [str(landscape_path()), str(strokes_path())]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A page of two layers and three units each, with regions, causes, and a wanted picture for each layer."""
+    folder = tmp_path_factory.mktemp("page")
+    table = {name: shape for name, shape in list(vgg_shapes("vgg19").items())[:8]}
+    formats.write(folder / "small.h5", weights_of(table, "vgg19-cut", 8))
+    arguments = ["page", *PICTURES, "-o", str(folder / "look.html"), "--weights", str(folder / "small.h5")]
+    arguments += ["--layers", "relu1_1", "pool2", "--units", "3", "--size", "48", "--quiet"]
+    arguments += ["--patches", *PICTURES, "--index", str(folder / "index.json"), "--rules", "plain"]
+    assert main([*arguments, "--wanted", "1", "--iterations", "2", "--wanted-size", "32"]) == 0
+    return folder / "look.html"
+
+
+def test_every_link_leads_somewhere(page):
+    """Each link is an anchor of the page, no anchor is there twice, and every layer and unit is led to."""
+    text = page.read_text()
+    targets, anchors = re.findall(r'href="#([^"]*)"', text), re.findall(r'id="([^"]*)"', text)
+    assert text.count("href=") == len(targets)
+    assert set(targets) == set(anchors) and len(anchors) == len(set(anchors)) == 1 + 2 * (1 + 3)
+
+
+def test_the_page_fetches_nothing(page):
+    """No address but data within the file, no script, and a policy that forbids both."""
+    text = page.read_text()
+    assert not re.findall(r'(?:src|url\()="?\(?"?(?!"?data:)[a-z]+:', text)
+    assert set(re.findall(r'src="(data:image/jpeg;base64,|[^"]{0,20})', text)) == {"data:image/jpeg;base64,"}
+    assert "<script" not in text and "http" not in text.replace("http-equiv", "")
+    assert "default-src 'none'" in text and "script-src" not in text
+
+
+def test_the_page_tells_of_each_unit(page):
+    """Maps of both pictures, regions and their answers for all units, a wanted picture for one of each layer."""
+    text = page.read_text()
+    assert text.count("Where it answers") == text.count("What excites it most") == 6
+    assert text.count("The picture that it wants") == 2
+    assert text.count("landscape.jpg: at most") == text.count("strokes.jpg: at most") == 6
+    assert "regions from</th><td>2 pictures" in text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("anchor", ["", "#layer-1", "unit"])
+def test_the_page_in_a_browser(page, tmp_path, anchor):
+    """Start, layer and unit each show pictures, and none of the three is what another one is."""
+    if anchor == "unit":
+        anchor = "#" + re.findall(r'id="(layer-0-unit-\d+)"', page.read_text())[0]
+    shot = tmp_path / "shot.png"
+    flags = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--window-size=1000,900",
+        "--virtual-time-budget=2000",
+    ]
+    profile = f"--user-data-dir={tmp_path / 'profile'}"
+    command = [CHROMIUM, *flags, profile, f"--screenshot={shot}", f"{page.as_uri()}{anchor}"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    pixels = np.asarray(Image.open(io.BytesIO(shot.read_bytes())).convert("RGB"), int)
+    below = pixels[260:]
+    assert below.std() > 20  # more than a heading on paper
+    heading = pixels[190:255, :600].min()
+    assert (heading < 100) or anchor == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "look.png"], "must end in .html"),
+        (["--layers", "relu9_9"], "no layer 'relu9_9'"),
+        (["--recipe", "wave"], "no recipe 'wave'"),
+        (["--patches", "absent"], "absent does not exist"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(page, tmp_path, arguments, message):
+    """What is wrong is said in one line, and no page is written."""
+    output = ["-o", str(tmp_path / "p.html")] if "-o" not in arguments else []
+    with pytest.raises(NstError, match=message):
+        main(["page", *PICTURES, *output, "--weights", str(page.parent / "small.h5"), "--quiet", *arguments])
+    assert not (tmp_path / "p.html").exists()
