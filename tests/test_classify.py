@@ -12,13 +12,14 @@ import pytest
 from PIL import Image
 
 from nst import formats
-from nst.classify import main
+from nst.classify import _parser, main
 from nst.cli import run_door
 from nst.errors import NstError
 from nst.images.folder import pictures_in
 from nst.images.imagenet import class_names, synsets
 from nst.inside.classifier import read_classifier, read_labels, square
 from tests.networks.test_architectures import random
+from tests.test_readme import commands
 
 REAL = Path(os.environ.get("NST_WEIGHTS", ""))
 
@@ -164,6 +165,12 @@ def test_the_list_of_classes():
     """A thousand names, each with its own identifier, in the order of the identifiers."""
     assert len(class_names()) == len(set(synsets())) == 1000
     assert synsets() == sorted(synsets()) and all(class_names())
+
+
+def test_the_readmes_commands_are_understood():
+    """Each line that calls the door passes the parser."""
+    found = commands("nst.classify")
+    assert len(found) == 3 and all(_parser().parse_args(arguments).pictures for arguments in found)
 
 
 def test_real_weights_know_a_can_opener(capsys):

@@ -69,9 +69,8 @@ class Best:
             "row": place // width if width else np.full(len(better), -1),
             "column": place % width if width else np.full(len(better), -1),
         }
-        order = np.argsort(
-            -np.append(self.value[better], new["value"][:, None], axis=1), axis=1, kind="stable"
-        )
+        values = np.append(self.value[better], new["value"][:, None], axis=1)
+        order = np.argsort(-values, axis=1, kind="stable")
         arrays = {}
         for name, added in new.items():
             arrays[name] = getattr(self, name).copy()

@@ -33,10 +33,10 @@ def figure(
     All regions are enlarged or reduced alike, so that the largest fills a cell of `cell` x `cell` pixels.
     """
     largest = max(max(one.size) for one, _ in found)
-    blocks = [[_cell(one.cut(pixels), cell, largest) for one, pixels in found]]
+    blocks = [[cell_of(one.cut(pixels), cell, largest) for one, pixels in found]]
     for rule in rules:
         shown = [visible(cause(view.network, one, channel, pixels, rule)) for one, pixels in found]
-        blocks.append([_cell(picture, cell, largest) for picture in shown])
+        blocks.append([cell_of(picture, cell, largest) for picture in shown])
     columns = math.ceil(math.sqrt(len(found)))
     squares = [sheet(_rows(block, columns)) for block in blocks]
     return sheet([squares], gap=4 * GAP)
@@ -51,7 +51,7 @@ def visible(gradient: np.ndarray) -> np.ndarray:
     return np.clip(127.5 + 127.5 * gradient / largest, 0, 255).astype(np.float32)
 
 
-def _cell(region: np.ndarray, cell: int, largest: int) -> np.ndarray:
+def cell_of(region: np.ndarray, cell: int, largest: int) -> np.ndarray:
     """Return the region in the middle of a white cell, scaled by `cell` / `largest`."""
     scale = cell / largest
     height, width = (max(1, min(cell, round(length * scale))) for length in region.shape[:2])
