@@ -62,8 +62,12 @@ def _paint(plan: Plan, outputs: Outputs, checkpoint: Checkpoint | None, ahead: l
 
 def _announce_compiling(say: Callable[[str], None]) -> None:
     """Let it be said when kernels must be compiled, in place of a long silence."""
-    from nst.kernels.compiled import before_compiling  # numba takes a moment, and --help needs none of it
+    from nst.kernels.compiled import (
+        before_compiling,
+        lean,
+    )  # numba takes a moment, and --help needs none of it
 
+    lean()
     before_compiling(lambda: say("compiling the kernels for this machine, once: about 10 s"))
 
 

@@ -18,7 +18,7 @@ from nst.session.scales import Scale
 
 SEARCHED = 2  # evaluations that line searches of L-BFGS take at the beginning, beside one in each iteration
 SEARCHES = 0.02  # and later, in an iteration
-LONG = 2e7  # pixels times iterations; on two good cores, half a minute
+LONG = 2e8  # pixels times iterations; on two good cores, five minutes
 SAVING = 0.9e-6  # seconds a pixel: encoding the picture and the page's, writing the state
 
 

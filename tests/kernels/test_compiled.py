@@ -121,3 +121,14 @@ def test_folders_that_nobody_uses_go_when_a_new_one_comes(tmp_path, monkeypatch)
     os.utime(used, (0, 0))
     assert Path(compiled.folder.__wrapped__(file)) == used
     assert set(kept.iterdir()) == {used, kept / "recent"} and used.stat().st_mtime > time.time() - 60
+
+
+def test_a_program_that_needs_no_linear_algebra_loads_none():
+    """After `lean`, a kernel has run without SciPy's linear algebra, which can be imported all the same."""
+    program = (
+        "import sys; from nst.kernels import compiled; compiled.lean(); from nst.kernels import cpu; import numpy;"
+        "print(cpu.dot(*numpy.ones((2, 5), numpy.float32)), 'scipy.linalg' in sys.modules);"
+        "from scipy.linalg import cython_blas"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("5.0 False\n", "")
