@@ -127,11 +127,11 @@ def _add_block(left, right, pixels, diagonal, sums):
     for first in range(0, BLOCK, NARROW):
         b, c = right + first * FLOATS, sums.ctypes.data + first * FLOATS
         for row in range(0, first + WIDTH if diagonal else BLOCK, NARROW_ROWS):
-            multiply_add_narrow(left + row * FLOATS, FLOATS, step, b, step, c + row * step, step, pixels)
+            multiply_add_narrow(left + row * FLOATS, FLOATS, step, b, step, c + row * step, step, pixels, b)
         if diagonal:  # of the rows that begin in the panel's last vector, only that one
             b, c = b + (NARROW - WIDTH) * FLOATS, c + (NARROW - WIDTH) * FLOATS
             for row in range(first + WIDTH, first + NARROW, NARROW_ROWS):
-                multiply_add_vector(left + row * FLOATS, FLOATS, step, b, step, c + row * step, step, pixels)
+                multiply_add_vector(left + row * FLOATS, FLOATS, step, b, step, c + row * step, step, pixels, b)
 
 
 @parallel

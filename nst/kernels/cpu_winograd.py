@@ -23,7 +23,7 @@ from nst.kernels import memory
 from nst.kernels.compiled import inlined
 from nst.kernels.parallel import given, parallel
 from nst.kernels.threads import one_at_a_time
-from nst.kernels.vectors import FLOATS, PANEL, ROWS, SIMD, WIDTH, round_up
+from nst.kernels.vectors import FLOATS, LINE, PANEL, ROWS, SIMD, WIDTH, round_up
 from nst.kernels.winograd_points import F2, F4
 from nst.kernels.winograd_tiles import (
     ADDED,
@@ -49,7 +49,6 @@ MATRICES = {"F4": F4, "F2": F2}
 G = {kind: np.ascontiguousarray(matrices.weights, np.float32) for kind, matrices in MATRICES.items()}
 FEWEST_CHANNELS = 16  # below, the transforms cost as much as they save
 STORED_BELOW = 512  # channels from which on U is made on the fly
-LINE = 64  # bytes of a line of cache: distances that are multiples of 4 KiB, lengthened by one, fall on different sets
 FEW = 4  # tiles in a task of the first and the last phase
 DEEP = 128  # channels of the pieces in which U is made: six panels, 192 KiB, stay in the core's own cache
 MANY = 256  # tiles that go through the phases together
@@ -63,7 +62,8 @@ def _multiply(p, channel, tiles, v, m):
     for e in range((p.tile + 2) ** 2):
         for panel in range(channel // PANEL, min(p.panels, (channel + CHANNELS) // PANEL)):
             to = m + e * p.m_step + panel * ROW - FLOATS * channel
-            products(p, v + e * p.v_step, p.u + (e * p.panels + panel) * step, to, tiles, p.channels, 0)
+            u = p.u + (e * p.panels + panel) * step
+            products(p, v + e * p.v_step, u, to, tiles, p.channels, 0, u + step)
 
 
 @inlined
@@ -74,10 +74,14 @@ def _multiply_row(p, row, channel, own):
         for first in range(0, p.channels, DEEP):
             last = min(p.channels, first + DEEP)
             panels(p, row, panel, first, last, own, apart)
+            # the taps that will be wanted next: of the following channels, or again from the first
+            ahead = p.taps + (panel * 3 * p.channels + last % p.channels) * 3 * ROW
             for j in range(size):
                 e = row * size + j
                 v, to = p.v + e * p.v_step + FLOATS * first, p.m + e * p.m_step + panel * ROW
-                products(p, v, own + j * apart, to, tiles, last - first, first)
+                third, rest = divmod(3 * j, size)
+                some = ahead + third * p.channels * 3 * ROW + rest * DEEP * 3 * ROW // size
+                products(p, v, own + j * apart, to, tiles, last - first, first, some)
 
 
 @parallel
@@ -131,13 +135,14 @@ class Filters:
         return (c_out, c_in) if backward else (c_in, c_out)
 
     def taps(self, backward: bool) -> np.ndarray:
-        """Return the weights as (3, 3, channels read, channels written), the latter rounded up to whole panels."""
+        """Return the weights in the order in which U is made: (panels, 3, channels read, 3, PANEL), zeros at the end."""
         if (found := self._taps.get(backward)) is None:
             weight = self.weight[::-1, ::-1].transpose(0, 1, 3, 2) if backward else self.weight
-            found = weight
-            if not weight.flags.c_contiguous or weight.shape[3] % PANEL:
-                found = memory.zeros((*weight.shape[:3], round_up(weight.shape[3], PANEL)))
-                found[..., : weight.shape[3]] = weight
+            _, _, channels, outputs = weight.shape
+            found = memory.zeros((-(-outputs // PANEL), 3, channels, 3, PANEL))
+            for panel, to in enumerate(found):
+                part = weight[..., panel * PANEL : (panel + 1) * PANEL]
+                to[..., : part.shape[3]] = part.transpose(0, 2, 1, 3)
             if not self.stored:
                 self._taps[backward] = found
         return found
@@ -151,9 +156,9 @@ class Filters:
         """Return U, (n * n, panels, channels read, PANEL)."""
         if (found := self._transformed.get((backward, kind))) is None:
             taps, size = self.taps(backward), MATRICES[kind].size
-            count = taps.shape[3] // PANEL
-            found = memory.empty((size * size, count, taps.shape[2], PANEL))
-            plan = _plan(kind, taps=_address(taps), u=_address(found), channels=taps.shape[2], panels=count)
+            count, _, channels = taps.shape[:3]
+            found = memory.empty((size * size, count, channels, PANEL))
+            plan = _plan(kind, taps=_address(taps), u=_address(found), channels=channels, panels=count)
             _run(size * count, WEIGHTS, plan)
             self._transformed[backward, kind] = found
         return found

@@ -28,6 +28,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 FLOATS = 4  # bytes of a float32
+LINE = 64  # bytes of a line of cache
 F32, I32, I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 
 
@@ -112,16 +113,16 @@ def fma(b: ir.IRBuilder) -> Callable[[ir.Value, ir.Value, ir.Value], ir.Value]:
     return lambda x, y, z: b.call(function, [x, y, z])
 
 
-def expect(b: ir.IRBuilder, address: ir.Value) -> None:
-    """Ask for the cache line at an address that will be written to."""
+def expect(b: ir.IRBuilder, address: ir.Value, *, write: bool = False) -> None:
+    """Ask for the cache line at an address: near, if it will be written to; to be read, in the second-level cache."""
     kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(ir.IntType(8)), I32, I32, I32])
     function = cgutils.get_or_insert_function(b.module, kind, "llvm.prefetch.p0")
-    write, keep, data = (ir.Constant(I32, value) for value in (1, 3, 1))
-    b.call(function, [b.inttoptr(address, ir.PointerType(ir.IntType(8))), write, keep, data])
+    how = [ir.Constant(I32, value) for value in ((1, 3, 1) if write else (0, 2, 1))]
+    b.call(function, [b.inttoptr(address, ir.PointerType(ir.IntType(8))), *how])
 
 
 def multiplier(rows: int, columns: int, accumulate: bool) -> Callable:
-    """Return the intrinsic ``multiply(a, a_row, a_k, b, b_k, c, c_row, depth)`` for `rows` by `columns` vectors.
+    """Return the intrinsic ``multiply(a, a_row, a_k, b, b_k, c, c_row, depth, ahead)`` for `rows` by `columns` vectors.
 
     ::
 
@@ -129,15 +130,17 @@ def multiplier(rows: int, columns: int, accumulate: bool) -> Callable:
 
     with A[r, k] at ``a + r a_row + k a_k``, B[k, :] at ``b + k b_k`` and C[r, :] at ``c + r c_row``. A may so be
     read transposed as well; the rows of B and C lie together. With `accumulate`, C is added to; without, written.
-    `depth` is at least 1. An intrinsic has to be a global of its module, or numba cannot cache what calls it.
+    `depth` is at least 1. The memory is idle meanwhile, so each step asks for one line of LINE bytes from `ahead` on,
+    where something lies that is wanted next; or `b`, where nothing is.
+    An intrinsic has to be a global of its module, or numba cannot cache what calls it.
     """
 
     @intrinsic
-    def multiply(typing_context, a, a_row, a_k, b, b_k, c, c_row, depth):
-        return types.void(*[types.int64] * 8), emit
+    def multiply(typing_context, a, a_row, a_k, b, b_k, c, c_row, depth, ahead):
+        return types.void(*[types.int64] * 9), emit
 
     def emit(context, b, signature, args):
-        a, a_row, a_k, panel, b_k, c, c_row, depth = args
+        a, a_row, a_k, panel, b_k, c, c_row, depth, ahead = args
         add = fma(b)
         places = [at(b, c, (c_row, r), (number(BYTES), v)) for r in range(rows) for v in range(columns)]
         start = [load(b, place) if accumulate else constant(0) for place in places]
@@ -148,6 +151,7 @@ def multiplier(rows: int, columns: int, accumulate: bool) -> Callable:
         k, a_here, b_here, *sums = running = [b.phi(kind) for kind in (I64, I64, I64, *[VECTOR] * len(start))]
         for phi, value in zip(running, (number(0), a, panel, *start), strict=True):
             phi.add_incoming(value, before)
+        expect(b, b.add(ahead, b.mul(k, number(LINE))))
         vectors = [load(b, at(b, b_here, (number(BYTES), v))) for v in range(columns)]
         new = []
         for r in range(rows):
@@ -194,7 +198,7 @@ def correlator(rows: int, columns: int) -> Callable:
         add, cells = fma(b), [(r, v) for r in range(rows) for v in range(columns)]
         places = [at(b, c, (c_row, r), (number(BYTES), v)) for r, v in cells]
         for place in places:
-            expect(b, place)
+            expect(b, place, write=True)
         row_of = [at(b, number(0), (a_row, r)) for r in range(rows)]
         before, line, loop = b.block, b.append_basic_block("line"), b.append_basic_block("k")
         following, after = b.append_basic_block("next"), b.append_basic_block("done")

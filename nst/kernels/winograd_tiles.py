@@ -20,6 +20,7 @@ from nst.kernels.compiled import inlined
 from nst.kernels.vectors import (
     BYTES,
     FLOATS,
+    LINE,
     PANEL,
     ROWS,
     WIDTH,
@@ -69,7 +70,7 @@ class Plan(NamedTuple):
     bias: int
     """One number for each output channel, rounded up to whole panels."""
     taps: int
-    """The weights as (3, 3, channels, panels * PANEL)."""
+    """The weights as (panels, 3, channels, 3, PANEL)."""
     u: int
     """The transformed weights, (n * n, panels, channels, PANEL)."""
     g: int
@@ -308,35 +309,36 @@ def panels(p: Plan, i: int, panel: int, first: int, last: int, u: int, step: int
 
     They are those of the input channels from `first` to `last`.
     """
-    taps, row, g = p.taps + panel * ROW, p.panels * ROW, p.g + 3 * FLOATS * i
-    tap, edge = p.channels * row, i == 0 or i == p.tile + 1
+    taps, tap_row, g = p.taps + panel * p.channels * 9 * ROW, p.channels * 3 * ROW, p.g + 3 * FLOATS * i
+    edge = i == 0 or i == p.tile + 1
     if i == p.tile + 1:
-        taps, g = taps + 6 * tap, g + 2 * FLOATS
+        taps, g = taps + 2 * tap_row, g + 2 * FLOATS
     for c in range(first, last):
         for k in range(0, ROW, BYTES):
-            at, to = taps + c * row + k, u + (c - first) * ROW + k
+            at, to = taps + c * 3 * ROW + k, u + (c - first) * ROW + k
             if p.tile == 4 and edge:
-                weights4_edge(g, at, tap, to, step)
+                weights4_edge(g, at, tap_row, ROW, to, step)
             elif p.tile == 4:
-                weights4(g, at, tap, to, step)
+                weights4(g, at, tap_row, ROW, to, step)
             elif edge:
-                weights2_edge(g, at, tap, to, step)
+                weights2_edge(g, at, tap_row, ROW, to, step)
             else:
-                weights2(g, at, tap, to, step)
+                weights2(g, at, tap_row, ROW, to, step)
 
 
 @inlined
-def products(p: Plan, v: int, u: int, m: int, tiles: int, channels: int, add: int) -> None:
+def products(p: Plan, v: int, u: int, m: int, tiles: int, channels: int, add: int, ahead: int) -> None:
     """M = V U, or M += V U, for one of the n * n values and one panel: 16 rows as 6 + 6 + 4, the fewest to spare."""
     t, last = 0, tiles - -tiles % ROWS // 2 * 4  # from `last` on by fours
     while t < tiles:
         a, c = v + t * p.depth, m + t * p.m_row
         if t < last and add:
-            multiply_add(a, p.depth, FLOATS, u, ROW, c, p.m_row, channels)
+            multiply_add(a, p.depth, FLOATS, u, ROW, c, p.m_row, channels, ahead)
         elif t < last:
-            multiply(a, p.depth, FLOATS, u, ROW, c, p.m_row, channels)
+            multiply(a, p.depth, FLOATS, u, ROW, c, p.m_row, channels, ahead)
         elif add:
-            multiply_add4(a, p.depth, FLOATS, u, ROW, c, p.m_row, channels)
+            multiply_add4(a, p.depth, FLOATS, u, ROW, c, p.m_row, channels, ahead)
         else:
-            multiply4(a, p.depth, FLOATS, u, ROW, c, p.m_row, channels)
+            multiply4(a, p.depth, FLOATS, u, ROW, c, p.m_row, channels, ahead)
         t += ROWS if t < last else 4
+        ahead += channels * LINE

@@ -252,25 +252,25 @@ def _avg_of_four(b: ir.IRBuilder, four: Vectors) -> tuple[ir.Value, ir.Value]:
 
 
 def weight_transform(matrices: Matrices, rows: int) -> Callable:
-    """Return the intrinsic ``(g, taps, tap, u, step)``: one row of G g G^T for one vector of weights.
+    """Return the intrinsic ``(g, taps, row, column, u, step)``: one row of G g G^T for one vector of weights.
 
-    `g` is the address of the row of G in float32, tap number e of the nine is read at ``taps + e tap``, value j of the
+    `g` is the address of the row of G in float32, tap (i, j) is read at ``taps + i row + j column``, value j of the
     row goes to ``u + j step``. With `rows` = 1 only the first factor at `g` and the first row of taps are read: all
     that the first and the last row of G need, which have one factor each.
     """
 
     @intrinsic
-    def transform(typing_context, g, taps, tap, u, step):
-        return types.void(*[types.int64] * 5), emit
+    def transform(typing_context, g, taps, row, column, u, step):
+        return types.void(*[types.int64] * 6), emit
 
     def emit(context, b, signature, args):
-        g, taps, tap, u, step = args
+        g, taps, row, column, u, step = args
         factors = [spread(b, load(b, b.add(g, number(FLOATS * i)), F32)) for i in range(rows)]
         columns = []
         for j in range(3):
-            column = [load(b, at(b, taps, (tap, 3 * i + j))) for i in range(rows)]
-            total = b.fmul(factors[0], column[0])
-            for factor, value in zip(factors[1:], column[1:], strict=True):
+            values = [load(b, place(b, taps, row, i, column, j)) for i in range(rows)]
+            total = b.fmul(factors[0], values[0])
+            for factor, value in zip(factors[1:], values[1:], strict=True):
                 total = fma(b)(factor, value, total)
             columns.append(total)
         for j, value in enumerate(rows_in_pairs(b, matrices.weights, columns)):

@@ -23,7 +23,8 @@ def _products(a, b, c, times):
     depth = b.shape[0]
     for _ in range(times):
         multiply_add(
-            a.ctypes.data, depth * FLOATS, FLOATS, b.ctypes.data, PANEL * FLOATS, c.ctypes.data, PANEL * FLOATS, depth
+            a.ctypes.data, depth * FLOATS, FLOATS, b.ctypes.data, PANEL * FLOATS, c.ctypes.data, PANEL * FLOATS, depth,
+            b.ctypes.data,
         )  # fmt: skip
 
 
