@@ -39,6 +39,7 @@ from nst.kernels.winograd_tiles import (
     panels,
     products,
     read_tiles,
+    upcoming,
     write_tiles,
 )
 
@@ -56,14 +57,15 @@ WEIGHTS, FUSED, INPUT, PRODUCT, OUTPUT = range(5)
 
 
 @inlined
-def _multiply(p, channel, tiles, v, m):
-    """Multiply V by U for CHANNELS output channels, all values."""
+def _multiply(p, channel, tiles, v, m, following):
+    """Multiply V by U for CHANNELS output channels, all values; with the last, ask for the tiles from `following` on."""
     step = p.channels * ROW
     for e in range((p.tile + 2) ** 2):
+        soon = upcoming(p, following, e) if channel + CHANNELS >= p.out_channels else 0
         for panel in range(channel // PANEL, min(p.panels, (channel + CHANNELS) // PANEL)):
             to = m + e * p.m_step + panel * ROW - FLOATS * channel
             u = p.u + (e * p.panels + panel) * step
-            products(p, v + e * p.v_step, u, to, tiles, p.channels, 0, u + step)
+            products(p, v + e * p.v_step, u, to, tiles, p.channels, 0, soon or u + step)
 
 
 @inlined
@@ -109,7 +111,7 @@ def _run(task, arguments):
         for channel in range(0, p.out_channels, CHANNELS):
             block = m if stage == FUSED else m + FLOATS * channel
             if stage == FUSED:
-                _multiply(p, channel, last - first, v, block)
+                _multiply(p, channel, last - first, v, block, last)
             write_tiles(p, first, last, block, channel, spare)
 
 

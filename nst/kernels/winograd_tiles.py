@@ -218,6 +218,26 @@ def read_tiles(p: Plan, first: int, last: int, v: int, spare: int) -> None:
 
 
 @inlined
+def upcoming(p: Plan, t: int, e: int) -> int:
+    """Return the address from which on to ask for memory while value e of the tiles before tile t is multiplied.
+
+    That a block of tiles from t on can be read without waiting. The products of one value ask for 16 pixels in each
+    call, ROWS tiles, so for two thirds of a row of the block, or for all of a row of pooled cells. 0 for nothing.
+    """
+    n, i, j = _place(p, t)
+    row, column, rows, halves = i - p.top, j - p.left, p.tile + 2, 2
+    if p.reading == UNPOOLED:
+        row, column, rows, halves = row >> 1, column >> 1, rows // 2 + 1, 1
+    kept, e = divmod(e, rows * halves)
+    if kept > (p.reading != PLAIN):
+        return 0
+    at = (n * p.height + row + e // halves) * p.width + column + e % halves * 2 * p.block
+    if kept:
+        return p.kept + at * p.channels * (1 if p.reading == UNPOOLED else FLOATS)
+    return p.x + at * p.channels * FLOATS
+
+
+@inlined
 def _write(p, writing, m, y, row, column, bias, bits, end):
     """Transform one tile back, `end` bytes of channels."""
     least = np.float32(0 if p.relu else -np.inf)
