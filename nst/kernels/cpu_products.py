@@ -131,7 +131,9 @@ def _add_block(left, right, pixels, diagonal, sums):
         if diagonal:  # of the rows that begin in the panel's last vector, only that one
             b, c = b + (NARROW - WIDTH) * FLOATS, c + (NARROW - WIDTH) * FLOATS
             for row in range(first + WIDTH, first + NARROW, NARROW_ROWS):
-                multiply_add_vector(left + row * FLOATS, FLOATS, step, b, step, c + row * step, step, pixels, b)
+                multiply_add_vector(
+                    left + row * FLOATS, FLOATS, step, b, step, c + row * step, step, pixels, b
+                )
 
 
 @parallel

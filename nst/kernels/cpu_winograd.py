@@ -16,6 +16,8 @@ and pooling as tiles of the result are written.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numba import get_num_threads, get_thread_id
 
@@ -45,6 +47,7 @@ from nst.kernels.winograd_tiles import (
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
+Launch = tuple[int, int, tuple[int, ...]]  # number of tasks, stage, and the plan but for what is of one call
 
 MATRICES = {"F4": F4, "F2": F2}
 G = {kind: np.ascontiguousarray(matrices.weights, np.float32) for kind, matrices in MATRICES.items()}
@@ -54,6 +57,7 @@ FEW = 4  # tiles in a task of the first and the last phase
 DEEP = 128  # channels of the pieces in which U is made: six panels, 192 KiB, stay in the core's own cache
 MANY = 256  # tiles that go through the phases together
 WEIGHTS, FUSED, INPUT, PRODUCT, OUTPUT = range(5)
+OF_A_CALL = 6  # fields of a plan
 
 
 @inlined
@@ -69,7 +73,7 @@ def _multiply(p, channel, tiles, v, m, following):
 
 
 @inlined
-def _multiply_row(p, row, channel, own):
+def _multiply_row(p, row, channel, v, m, own):
     """Multiply V by U for CHANNELS output channels, a row of the values, making U on the way, a piece at a time."""
     size, apart, tiles = p.tile + 2, DEEP * ROW + LINE, p.last - p.first
     for panel in range(channel // PANEL, min(p.panels, (channel + CHANNELS) // PANEL)):
@@ -80,29 +84,29 @@ def _multiply_row(p, row, channel, own):
             ahead = p.taps + (panel * 3 * p.channels + last % p.channels) * 3 * ROW
             for j in range(size):
                 e = row * size + j
-                v, to = p.v + e * p.v_step + FLOATS * first, p.m + e * p.m_step + panel * ROW
+                at, to = v + e * p.v_step + FLOATS * first, m + e * p.m_step + panel * ROW
                 third, rest = divmod(3 * j, size)
                 some = ahead + third * p.channels * 3 * ROW + rest * DEEP * 3 * ROW // size
-                products(p, v, own + j * apart, to, tiles, last - first, first, some)
+                products(p, at, own + j * apart, to, tiles, last - first, first, some)
 
 
 @parallel
 def _run(task, arguments):
     """Do one task: take a block of tiles through all three steps, or some tiles through one."""
     stage, p = given(arguments)
-    size, own = p.tile + 2, p.own + get_thread_id() * p.own_step
+    size, own = p.tile + 2, p.room + p.own + get_thread_id() * p.own_step
     if stage == WEIGHTS:
         row, panel = task % size, task // size
         to = p.u + (row * size * p.panels + panel) * p.channels * ROW
         panels(p, row, panel, 0, p.channels, to, p.panels * p.channels * ROW)
         return
     if stage == PRODUCT:
-        _multiply_row(p, task % size, task // size * CHANNELS, own)
+        _multiply_row(p, task % size, task // size * CHANNELS, p.room + p.v, p.room + p.m, own)
         return
     tiles = p.block if stage == FUSED else FEW
     first = p.first + task * tiles
     last, before = min(p.last, first + tiles), task * tiles
-    v, m, spare = p.v + before * p.depth, p.m + before * p.m_row, own
+    v, m, spare = p.room + p.v + before * p.depth, p.room + p.m + before * p.m_row, own
     if stage == FUSED:
         v, m, spare = own, own + size * size * p.v_step, own + size * size * (p.v_step + p.m_step)
     if stage != OUTPUT:
@@ -130,6 +134,8 @@ class Filters:
         self.weight, self.kind = weight, kind
         self._taps: dict[bool, np.ndarray] = {}
         self._transformed: dict[tuple[bool, str], np.ndarray] = {}
+        self._launches: dict[tuple[int, ...], tuple[int, list[Launch]]] = {}
+        self._bias: tuple[np.ndarray, np.ndarray] | None = None
 
     def channels(self, backward: bool) -> Pair:
         """Return the channels read and written."""
@@ -137,16 +143,19 @@ class Filters:
         return (c_out, c_in) if backward else (c_in, c_out)
 
     def taps(self, backward: bool) -> np.ndarray:
+        """Return what `_in_order` does, kept."""
+        if backward not in self._taps:
+            self._taps[backward] = self._in_order(backward)
+        return self._taps[backward]
+
+    def _in_order(self, backward: bool) -> np.ndarray:
         """Return the weights in the order in which U is made: (panels, 3, channels read, 3, PANEL), zeros at the end."""
-        if (found := self._taps.get(backward)) is None:
-            weight = self.weight[::-1, ::-1].transpose(0, 1, 3, 2) if backward else self.weight
-            _, _, channels, outputs = weight.shape
-            found = memory.zeros((-(-outputs // PANEL), 3, channels, 3, PANEL))
-            for panel, to in enumerate(found):
-                part = weight[..., panel * PANEL : (panel + 1) * PANEL]
-                to[..., : part.shape[3]] = part.transpose(0, 2, 1, 3)
-            if not self.stored:
-                self._taps[backward] = found
+        weight = self.weight[::-1, ::-1].transpose(0, 1, 3, 2) if backward else self.weight
+        _, _, channels, outputs = weight.shape
+        found = memory.zeros((-(-outputs // PANEL), 3, channels, 3, PANEL))
+        for panel, to in enumerate(found):
+            part = weight[..., panel * PANEL : (panel + 1) * PANEL]
+            to[..., : part.shape[3]] = part.transpose(0, 2, 1, 3)
         return found
 
     @property
@@ -157,13 +166,30 @@ class Filters:
     def transformed(self, backward: bool, kind: str) -> np.ndarray:
         """Return U, (n * n, panels, channels read, PANEL)."""
         if (found := self._transformed.get((backward, kind))) is None:
-            taps, size = self.taps(backward), MATRICES[kind].size
+            taps, size = self._in_order(backward), MATRICES[kind].size
             count, _, channels = taps.shape[:3]
             found = memory.empty((size * size, count, channels, PANEL))
             plan = _plan(kind, taps=_address(taps), u=_address(found), channels=channels, panels=count)
             _run(size * count, WEIGHTS, plan)
             self._transformed[backward, kind] = found
         return found
+
+    def launches(self, backward: bool, images: int, **fields: int) -> tuple[int, list[Launch]]:
+        """Return what `_launches` does, found once for each choice of sizes."""
+        key = backward, images, get_num_threads(), *fields.values()
+        if (found := self._launches.get(key)) is None:
+            found = self._launches[key] = _launches(self, backward, images, **fields)
+        return found
+
+    def bias(self, bias: np.ndarray | None) -> np.ndarray:
+        """Return the numbers that are added to each output channel, rounded up to whole panels with zeros."""
+        if bias is None:
+            return _zeros(self.weight.shape[3])
+        if self._bias is None or self._bias[0] is not bias:
+            full = _zeros(len(bias)).copy()
+            full[: len(bias)] = bias
+            self._bias = bias, full
+        return self._bias[1]
 
 
 def _address(array: np.ndarray | None) -> int:
@@ -184,6 +210,7 @@ def _kind(out_hw: Pair, wanted: str) -> str:
     )
 
 
+@cache
 def suits(weight_shape: tuple[int, ...], stride: Pair, groups: int, out_hw: Pair, kind: str = "F4") -> bool:
     """Return whether Winograd's method is the one for this convolution: it applies, and it saves multiplications.
 
@@ -198,8 +225,16 @@ def suits(weight_shape: tuple[int, ...], stride: Pair, groups: int, out_hw: Pair
     return MATRICES[_kind(out_hw, kind)].multiplications(*out_hw) <= 0.75 * 9 * out_hw[0] * out_hw[1]
 
 
-def _convolve(filters: Filters, backward: bool, images: int, **fields: int) -> None:
-    """Do one convolution: lay out the scratch, and run the stages."""
+def _convolve(filters: Filters, backward: bool, images: int, arrays: tuple, **fields: int) -> None:
+    """Do one convolution, from and to `arrays`: x, kept, y, bits and bias."""
+    room, launches = filters.launches(backward, images, **fields)
+    addresses = *map(_address, arrays), _address(memory.scratch(room // FLOATS))
+    for count, stage, plan in launches:
+        _run(count, stage, Plan(*addresses, *plan))
+
+
+def _launches(filters: Filters, backward: bool, images: int, **fields: int) -> tuple[int, list[Launch]]:
+    """Return how many bytes of scratch a convolution wants, and what is to be run one after the other."""
     kind = _kind((fields["out_height"], fields["out_width"]), filters.kind)
     p = _plan(kind, **fields)
     values = (p.tile + 2) ** 2
@@ -219,28 +254,26 @@ def _convolve(filters: Filters, backward: bool, images: int, **fields: int) -> N
         rows = round_up(block, ROWS)
         v_step, m_step = rows * depth + LINE, rows * m_row + LINE
         own = round_up(values * (v_step + m_step) + spare, 4096)
-        room = memory.scratch(threads * own // FLOATS)
         p = p._replace(u=_address(u), block=block, last=tiles, v_step=v_step, m_step=m_step, m_row=m_row)
-        _run(-(-tiles // block), FUSED, p._replace(own=_address(room), own_step=own))
-        return
-    taps = filters.taps(backward)
+        return threads * own, [(-(-tiles // block), FUSED, p._replace(own_step=own)[OF_A_CALL:])]
     many = min(MANY, round_up(tiles, ROWS))
     m_row = count * ROW
     v_step, m_step = round_up(many, ROWS) * depth + LINE, round_up(many, ROWS) * m_row + LINE
     own = round_up(max((p.tile + 2) * (DEEP * ROW + LINE), spare), 4096)
-    shared = values * (v_step + m_step)
-    room = memory.scratch((round_up(shared, 4096) + threads * own) // FLOATS)
-    start = _address(room)
-    p = p._replace(
-        taps=_address(taps), v=start, v_step=v_step, m=start + values * v_step, m_step=m_step, m_row=m_row
-    )
-    p = p._replace(own=start + round_up(shared, 4096), own_step=own)
+    shared = round_up(values * (v_step + m_step), 4096)
+    p = p._replace(taps=_address(filters.taps(backward)), v_step=v_step, m_step=m_step, m_row=m_row)
+    p = p._replace(m=values * v_step, own=shared, own_step=own)
+    found = []
     for first in range(0, tiles, many):
         part = p._replace(first=first, last=min(tiles, first + many))
         few = -(-(part.last - first) // FEW)
-        _run(few, INPUT, part)
-        _run((p.tile + 2) * -(-out_channels // CHANNELS), PRODUCT, part)
-        _run(few, OUTPUT, part)
+        for tasks, stage in (
+            (few, INPUT),
+            ((p.tile + 2) * -(-out_channels // CHANNELS), PRODUCT),
+            (few, OUTPUT),
+        ):
+            found.append((tasks, stage, part[OF_A_CALL:]))
+    return shared + threads * own, found
 
 
 def _block(tiles: int, channels: int, threads: int) -> int:
@@ -257,12 +290,10 @@ def _block(tiles: int, channels: int, threads: int) -> int:
     return -(-tiles // blocks)
 
 
-def _bias(bias: np.ndarray | None, count: int) -> np.ndarray:
-    """Return `count` numbers, rounded up to whole panels: the bias, and zeros."""
-    full = np.zeros(round_up(count, CHANNELS), np.float32)
-    if bias is not None:
-        full[:count] = bias
-    return full
+@cache
+def _zeros(count: int) -> np.ndarray:
+    """Return zeros for `count` channels, rounded up to whole panels."""
+    return np.zeros(round_up(count, CHANNELS), np.float32)
 
 
 @one_at_a_time
@@ -284,11 +315,10 @@ def forward(
     oh, ow, channels = height + top + bottom - 2, width + left + right - 2, filters.weight.shape[3]
     y = memory.empty((n, oh // 2, ow // 2, channels) if pool else (n, oh, ow, channels))
     bits = memory.empty(y.shape, np.uint8) if pool else None
-    bias = _bias(bias, channels)
     if y.size:
         _convolve(
-            filters, False, n, x=_address(x), y=_address(y), bits=_address(bits), bias=_address(bias),
-            reading=PLAIN, writing={None: STORED, "max": MAX_POOLED, "avg": AVG_POOLED}[pool], relu=int(relu),
+            filters, False, n, (x, None, y, bits, filters.bias(bias)), reading=PLAIN,
+            quarter=0, writing={None: STORED, "max": MAX_POOLED, "avg": AVG_POOLED}[pool], relu=int(relu),
             height=height, width=width, out_height=oh, out_width=ow, top=top, left=left,
         )  # fmt: skip
     return y, bits if pool else y if relu else None
@@ -315,10 +345,9 @@ def backward_input(
         return into
     dx = memory.empty(input_shape) if into is None else into
     kept = None if kept is None else np.ascontiguousarray(kept)
-    bias = _bias(None, input_shape[3])
     if dx.size:
         _convolve(
-            filters, True, n, x=_address(dy), kept=_address(kept), y=_address(dx), bias=_address(bias),
+            filters, True, n, (dy, kept, dx, None, _zeros(input_shape[3])),
             reading=UNPOOLED if pool else PLAIN if kept is None else MASKED, writing=STORED if into is None else ADDED,
             quarter=int(pool == "avg"), height=dy.shape[1], width=dy.shape[2], out_height=input_shape[1],
             out_width=input_shape[2], top=2 - top, left=2 - left,

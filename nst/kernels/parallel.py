@@ -72,6 +72,9 @@ def parallel(function: Callable) -> Callable:
 def _lay_out(value: object, words: list[int]) -> object:
     """Append the eight-byte words in which compiled code wants a value; return what tells its type, found quickly."""
     if isinstance(value, tuple):
+        if set(map(type, value)) == {int}:  # a long one, often: at once
+            words += value
+            return type(value), len(value)
         return type(value), *[_lay_out(part, words) for part in value]
     if isinstance(value, np.ndarray):
         address, flags = value.__array_interface__["data"][0], value.flags

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import ContextDecorator
+from collections.abc import Callable
+from functools import wraps
 
 import numba
 
 
-class OneAtATime(ContextDecorator):
+class OneAtATime:
     """A lock that whoever runs a kernel holds; a context manager and a decorator. Its holder may take it again.
 
     Raises
@@ -52,6 +53,16 @@ class OneAtATime(ContextDecorator):
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
+
+    def __call__(self, function: Callable) -> Callable:
+        """Return a function that holds the lock while it runs."""
+
+        @wraps(function)
+        def alone(*args: object, **kwargs: object) -> object:
+            with self:
+                return function(*args, **kwargs)
+
+        return alone
 
 
 def layer() -> str | None:

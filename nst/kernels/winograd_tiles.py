@@ -57,7 +57,10 @@ ROW = FLOATS * PANEL  # bytes of a row of a panel
 
 
 class Plan(NamedTuple):
-    """One convolution as the compiled steps see it: addresses and distances in bytes, all int64."""
+    """One convolution as the compiled steps see it: addresses and distances in bytes, all int64.
+
+    The first six are of one call, all others of every call with arrays of these shapes.
+    """
 
     x: int
     """What is read: (N, height, width, channels) float32."""
@@ -69,6 +72,8 @@ class Plan(NamedTuple):
     """Where pooling writes its bits, of the shape of `y`."""
     bias: int
     """One number for each output channel, rounded up to whole panels."""
+    room: int
+    """Scratch: where `v`, `m` and `own` are counted from."""
     taps: int
     """The weights as (panels, 3, channels, 3, PANEL)."""
     u: int
