@@ -21,6 +21,7 @@ from nst.kernels.vectors import (
     copy64,
     multiply_add_narrow,
     multiply_add_vector,
+    round_up,
     take,
 )
 
@@ -29,7 +30,7 @@ PIXELS = 96  # of features, copied to the first-level cache at once
 CHUNK = 10 * PIXELS  # pixels whose products are summed in float32
 TASKS = 32  # about, one block of the matrix over one part of the pixels each
 DEPTH = 256  # terms of a product's sums added at once, so that a panel stays in the second-level cache
-MOST_ROWS = 384  # of a product, in one task
+SHARES = 8  # tasks of a product for each thread
 
 
 @one_at_a_time
@@ -180,9 +181,9 @@ def matrix_product(
     own = DEPTH * PANEL + CELLS
     scratch = memory.scratch(workers * own).reshape(workers, own)
     (a, a_steps), (b, b_steps) = _flat(a), _flat(b)
-    at_once = max(ROWS * 4, min(MOST_ROWS, rows // (4 * workers) // 24 * 24))
     none, counter = np.zeros(columns + PANEL, np.float32), np.zeros(1, np.int64)
     width = panel_width(columns)
+    at_once = round_up(-(-rows * -(-columns // width) // (SHARES * workers)), ROWS * NARROW_ROWS // 2)
     _multiply(
         workers, a, a_steps, b, b_steps, depth, product[None, None], width, at_once, none, scratch, counter
     )
@@ -201,13 +202,13 @@ def _multiply(worker, arguments):
     """Compute some rows of one panel of the product in each task, of the sums DEPTH terms at a time."""
     a, a_steps, b, b_steps, depth, product, width, at_once, none, scratch, counter = given(arguments)
     rows, columns = product.shape[2:]
-    panels, blocks = -(-columns // width), max(1, rows // at_once)
+    panels, blocks = -(-columns // width), -(-rows // at_once)
     cells = scratch[worker][:CELLS]
     task = take(counter.ctypes.data)
     while task < panels * blocks:
         number, block = task % panels, task // panels
         first = block * at_once
-        count = at_once if block + 1 < blocks else rows - first
+        count = min(at_once, rows - first)
         for k in range(0, depth, DEPTH):
             terms = min(DEPTH, depth - k)
             panel = scratch[worker][CELLS:][: terms * width].reshape((terms, width))

@@ -103,7 +103,8 @@ def _sum_over_windows(task, arguments):
             for r in range(0, count, ROWS):
                 multiply(
                     seen.ctypes.data + r * FLOATS, FLOATS, ROWS_OF_A_TASK * FLOATS,
-                    panel.ctypes.data, PANEL_BYTES, product.ctypes.data + r * PANEL_BYTES, PANEL_BYTES, depth, panel.ctypes.data,
+                    panel.ctypes.data, PANEL_BYTES, product.ctypes.data + r * PANEL_BYTES, PANEL_BYTES, depth,
+                    panel.ctypes.data,
                 )  # fmt: skip
             for r in range(count):
                 sum_here, product_here = total[r, column : column + PANEL], product[r]

@@ -62,7 +62,7 @@ OF_A_CALL = 6  # fields of a plan
 
 @inlined
 def _multiply(p, channel, tiles, v, m, following):
-    """Multiply V by U for CHANNELS output channels, all values; with the last, ask for the tiles from `following` on."""
+    """Multiply V by U for CHANNELS output channels, all values; last, ask for the tiles from `following` on."""
     step = p.channels * ROW
     for e in range((p.tile + 2) ** 2):
         soon = upcoming(p, following, e) if channel + CHANNELS >= p.out_channels else 0
@@ -149,7 +149,7 @@ class Filters:
         return self._taps[backward]
 
     def _in_order(self, backward: bool) -> np.ndarray:
-        """Return the weights in the order in which U is made: (panels, 3, channels read, 3, PANEL), zeros at the end."""
+        """Return the weights in the order in which U is made, (panels, 3, channels read, 3, PANEL), and zeros."""
         weight = self.weight[::-1, ::-1].transpose(0, 1, 3, 2) if backward else self.weight
         _, _, channels, outputs = weight.shape
         found = memory.zeros((-(-outputs // PANEL), 3, channels, 3, PANEL))

@@ -14,6 +14,8 @@ from nst.measure.job import Job
 from nst.measure.peer import Peer, Side
 from nst.measure.sides import as_it_is
 
+LEAST = 1.0  # seconds of one round: steps follow each other, as in a run; after a turn of another, caches are cold
+
 
 @dataclass
 class Measured:
@@ -62,7 +64,7 @@ def measure(job: Job, ours: Side, rivals: Sequence[Side], rounds: int, exact: bo
             if rivals:
                 rival, found.tried = fastest(rivals, as_it_is, folder, max(1, rounds // 3))
                 with rival:
-                    found.ours, found.rival = alternate([peer, rival], "", rounds)
+                    found.ours, found.rival = alternate([peer, rival], "", rounds, LEAST)
                     found.ratio = ratios(found.ours, found.rival)
                     found.agreement = _agreement(peer, rival, exact)
             else:
