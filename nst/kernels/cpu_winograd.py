@@ -84,7 +84,7 @@ def _multiply_row(p, row, channel, v, m, own):
             ahead = p.taps + (panel * 3 * p.channels + last % p.channels) * 3 * ROW
             for j in range(size):
                 e = row * size + j
-                at, to = v + e * p.v_step + FLOATS * first, m + e * p.m_step + panel * ROW
+                at, to = v + e * p.v_step + first // DEEP * p.piece_step, m + e * p.m_step + panel * ROW
                 third, rest = divmod(3 * j, size)
                 some = ahead + third * p.channels * 3 * ROW + rest * DEEP * 3 * ROW // size
                 products(p, at, own + j * apart, to, tiles, last - first, first, some)
@@ -106,7 +106,7 @@ def _run(task, arguments):
     tiles = p.block if stage == FUSED else FEW
     first = p.first + task * tiles
     last, before = min(p.last, first + tiles), task * tiles
-    v, m, spare = p.room + p.v + before * p.depth, p.room + p.m + before * p.m_row, own
+    v, m, spare = p.room + p.v + before * p.piece, p.room + p.m + before * p.m_row, own
     if stage == FUSED:
         v, m, spare = own, own + size * size * p.v_step, own + size * size * (p.v_step + p.m_step)
     if stage != OUTPUT:
@@ -254,15 +254,18 @@ def _launches(filters: Filters, backward: bool, images: int, **fields: int) -> t
         rows = round_up(block, ROWS)
         v_step, m_step = rows * depth + LINE, rows * m_row + LINE
         own = round_up(values * (v_step + m_step) + spare, 4096)
-        p = p._replace(u=_address(u), block=block, last=tiles, v_step=v_step, m_step=m_step, m_row=m_row)
+        p = p._replace(
+            piece=depth, u=_address(u), block=block, last=tiles, v_step=v_step, m_step=m_step, m_row=m_row
+        )
         return threads * own, [(-(-tiles // block), FUSED, p._replace(own_step=own)[OF_A_CALL:])]
     many = min(MANY, round_up(tiles, ROWS))
     m_row = count * ROW
-    v_step, m_step = round_up(many, ROWS) * depth + LINE, round_up(many, ROWS) * m_row + LINE
+    piece, rows = FLOATS * DEEP, round_up(many, ROWS)
+    v_step, m_step = -(-depth // piece) * rows * piece + LINE, rows * m_row + LINE
     own = round_up(max((p.tile + 2) * (DEEP * ROW + LINE), spare), 4096)
     shared = round_up(values * (v_step + m_step), 4096)
     p = p._replace(taps=_address(filters.taps(backward)), v_step=v_step, m_step=m_step, m_row=m_row)
-    p = p._replace(m=values * v_step, own=shared, own_step=own)
+    p = p._replace(m=values * v_step, own=shared, own_step=own, piece=piece, piece_step=rows * piece)
     found = []
     for first in range(0, tiles, many):
         part = p._replace(first=first, last=min(tiles, first + many))

@@ -111,6 +111,9 @@ class Plan(NamedTuple):
     """Scratch that all threads share: V, then M."""
     v_step: int
     """From one of the n * n values of all tiles to the next."""
+    piece: int
+    """Bytes of the channels of a tile that lie together in V; `piece_step`: from these channels of all tiles to more."""
+    piece_step: int
     m: int
     m_step: int
     m_row: int
@@ -175,26 +178,26 @@ def _copy_in(p, n, row, column, to):
 
 
 @inlined
-def _read(p, reading, x, kept, row, column, v):
-    """Transform one tile, all its channels."""
+def _read(p, reading, x, kept, row, column, v, end):
+    """Transform one tile, `end` bytes of channels."""
     scale = np.float32(0.25 if p.quarter else 1)
     if p.tile == 4 and reading == PLAIN:
-        for k in range(0, p.depth, BYTES):
+        for k in range(0, end, BYTES):
             read4(x + k, 0, row, column, scale, v + k, p.v_step)
     elif p.tile == 4 and reading == MASKED:
-        for k in range(0, p.depth, BYTES):
+        for k in range(0, end, BYTES):
             read4_masked(x + k, kept + k, row, column, scale, v + k, p.v_step)
     elif p.tile == 4:
-        for k in range(0, p.depth, BYTES):
+        for k in range(0, end, BYTES):
             read4_unpooled(x + k, kept + k // FLOATS, row, column, scale, v + k, p.v_step)
     elif reading == PLAIN:
-        for k in range(0, p.depth, BYTES):
+        for k in range(0, end, BYTES):
             read2(x + k, 0, row, column, scale, v + k, p.v_step)
     elif reading == MASKED:
-        for k in range(0, p.depth, BYTES):
+        for k in range(0, end, BYTES):
             read2_masked(x + k, kept + k, row, column, scale, v + k, p.v_step)
     else:
-        for k in range(0, p.depth, BYTES):
+        for k in range(0, end, BYTES):
             read2_unpooled(x + k, kept + k // FLOATS, row, column, scale, v + k, p.v_step)
 
 
@@ -218,8 +221,11 @@ def read_tiles(p: Plan, first: int, last: int, v: int, spare: int) -> None:
         else:
             _copy_in(p, n, i - p.top, j - p.left, spare)
             x, kept, row, column, reading = spare, spare, size * p.depth, p.depth, PLAIN
-        _read(p, reading, x, kept, row, column, v)
-        v += p.depth
+        for k in range(0, p.depth, p.piece):
+            bits = k // FLOATS if reading == UNPOOLED else k
+            end, to = min(p.piece, p.depth - k), v + k // p.piece * p.piece_step
+            _read(p, reading, x + k, kept + bits, row, column, to, end)
+        v += p.piece
 
 
 @inlined
@@ -356,14 +362,15 @@ def products(p: Plan, v: int, u: int, m: int, tiles: int, channels: int, add: in
     """M = V U, or M += V U, for one of the n * n values and one panel: 16 rows as 6 + 6 + 4, the fewest to spare."""
     t, last = 0, tiles - -tiles % ROWS // 2 * 4  # from `last` on by fours
     while t < tiles:
-        a, c = v + t * p.depth, m + t * p.m_row
+        a, c = v + t * p.piece, m + t * p.m_row
+        soon = a + 2 * ROWS * p.piece if p.channels > CHANNELS and t % (2 * ROWS) == 0 else ahead
         if t < last and add:
-            multiply_add(a, p.depth, FLOATS, u, ROW, c, p.m_row, channels, ahead)
+            multiply_add(a, p.piece, FLOATS, u, ROW, c, p.m_row, channels, soon)
         elif t < last:
-            multiply(a, p.depth, FLOATS, u, ROW, c, p.m_row, channels, ahead)
+            multiply(a, p.piece, FLOATS, u, ROW, c, p.m_row, channels, soon)
         elif add:
-            multiply_add4(a, p.depth, FLOATS, u, ROW, c, p.m_row, channels, ahead)
+            multiply_add4(a, p.piece, FLOATS, u, ROW, c, p.m_row, channels, soon)
         else:
-            multiply4(a, p.depth, FLOATS, u, ROW, c, p.m_row, channels, ahead)
+            multiply4(a, p.piece, FLOATS, u, ROW, c, p.m_row, channels, soon)
         t += ROWS if t < last else 4
         ahead += channels * LINE
