@@ -19,6 +19,8 @@ from nst.kernels.vectors import (
     SIMD,
     WIDTH,
     copy64,
+    multiply,
+    multiply_add,
     multiply_add_narrow,
     multiply_add_vector,
     round_up,
@@ -213,12 +215,30 @@ def _multiply(worker, arguments):
             terms = min(DEPTH, depth - k)
             panel = scratch[worker][CELLS:][: terms * width].reshape((terms, width))
             _copy_panel(b, b_steps, k, number * width, columns, panel)
-            here = np.int64(a.ctypes.data) + (first * a_steps[0] + k * a_steps[1]) * FLOATS
+            row = first
+            if (number + 1) * width <= columns and width == PANEL:
+                row = _whole_rows(a, a_steps, panel, terms, k, product, first, first + count, number * width)
+            here = np.int64(a.ctypes.data) + (row * a_steps[0] + k * a_steps[1]) * FLOATS
             multiply_rows(
                 here, a_steps[0] * FLOATS, a_steps[1] * FLOATS, 0, 1, terms, panel, none, number,
-                np.float32(-np.inf), int(k > 0), product, first, count, 0, columns, cells,
+                np.float32(-np.inf), int(k > 0), product, row, first + count - row, 0, columns, cells,
             )  # fmt: skip
         task = take(counter.ctypes.data)
+
+
+@inlined
+def _whole_rows(a, a_steps, panel, terms, k, product, row, end, column):
+    """Fill, or from k = 1 on add to, the columns of one panel in as many rows as registers hold; return the next."""
+    step, a_row, a_k = product.shape[3] * FLOATS, a_steps[0] * FLOATS, a_steps[1] * FLOATS
+    b, c = np.int64(panel.ctypes.data), np.int64(product.ctypes.data) + row * step + column * FLOATS
+    here = np.int64(a.ctypes.data) + row * a_row + k * a_k
+    while row + ROWS <= end:
+        if k:
+            multiply_add(here, a_row, a_k, b, PANEL * FLOATS, c, step, terms, c + ROWS * step)
+        else:
+            multiply(here, a_row, a_k, b, PANEL * FLOATS, c, step, terms, c + ROWS * step)
+        row, here, c = row + ROWS, here + ROWS * a_row, c + ROWS * step
+    return row
 
 
 @inlined

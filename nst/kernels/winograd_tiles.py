@@ -112,7 +112,7 @@ class Plan(NamedTuple):
     v_step: int
     """From one of the n * n values of all tiles to the next."""
     piece: int
-    """Bytes of the channels of a tile that lie together in V; `piece_step`: from these channels of all tiles to more."""
+    """Bytes of the channels of a tile that lie together in V; `piece_step`: to the next channels of all tiles."""
     piece_step: int
     m: int
     m_step: int
