@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from nst.kernels import memory
@@ -25,6 +24,7 @@ from nst.kernels.cpu_panels import CELLS, multiply_rows, panel_width
 from nst.kernels.cpu_windows import Source, copy_pixels
 from nst.kernels.parallel import given, parallel
 from nst.kernels.reference import Pair, Sides
+from nst.kernels.threads import THREADS
 from nst.kernels.vectors import FLOATS, take
 
 CHANNELS = 64  # of the input, in one block
@@ -91,7 +91,7 @@ def backward_input(
     """Fill `dx` (N, H, W, C_in) with the gradient of the input, or add it there; `source` is `dy`."""
     if not dx.size:
         return dx
-    workers = numba.get_num_threads()
+    workers = THREADS
     plan = _plan(columns, dx.shape, stride, padding)
     parts, count, _, width = columns.numbers.shape
     room = CELLS + plan.senders * plan.width * count * width

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from nst.kernels import memory
@@ -24,6 +23,7 @@ from nst.kernels.cpu_panels import CELLS, multiply_rows, panel_width
 from nst.kernels.cpu_windows import FULL, Source, copy_pixels
 from nst.kernels.parallel import given, parallel
 from nst.kernels.reference import Pair, Sides
+from nst.kernels.threads import THREADS
 from nst.kernels.vectors import FLOATS, NARROW_ROWS, PANEL, ROWS, take
 
 WINDOWS = 48 * 1024  # numbers copied for one block of pixels: 192 KiB
@@ -99,7 +99,7 @@ def convolve(
     """Fill `y` (N, Ho, Wo, C_out), or add to it, with bias + the convolution, above 0 only with `relu`."""
     if not y.size:
         return y
-    workers = numba.get_num_threads()
+    workers = THREADS
     plan = _plan(source, panels, y.shape, stride, padding, workers)
     count, width = panels.numbers.shape[1], panels.numbers.shape[3]
     start = np.zeros((plan.groups, count * width), np.float32)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from nst.kernels import cpu_plain, memory
 from nst.kernels.compiled import inlined, jit
 from nst.kernels.cpu_panels import CELLS, multiply_rows, panel_width
 from nst.kernels.parallel import given, parallel
-from nst.kernels.threads import one_at_a_time
+from nst.kernels.threads import THREADS, one_at_a_time
 from nst.kernels.vectors import (
     FLOATS,
     NARROW,
@@ -52,7 +51,7 @@ def gram_sum(features: np.ndarray) -> np.ndarray:
     chunks = -(-pixels // CHUNK)
     parts = max(1, min(chunks, TASKS // max(1, blocks)))
     totals = memory.empty((parts, blocks, BLOCK * BLOCK), np.float64)
-    workers = numba.get_num_threads()
+    workers = THREADS
     room = BLOCK * (BLOCK + 2 * PIXELS)
     scratch = memory.scratch(workers * room).reshape(workers, room)
     _add_up(workers, features, totals, -(-chunks // parts) * CHUNK, scratch, np.zeros(1, np.int64))
@@ -179,7 +178,7 @@ def matrix_product(
     if not columns * depth:
         return np.zeros((rows, columns), np.float32)
     product = memory.empty((rows, columns))
-    workers = numba.get_num_threads()
+    workers = THREADS
     own = DEPTH * PANEL + CELLS
     scratch = memory.scratch(workers * own).reshape(workers, own)
     (a, a_steps), (b, b_steps) = _flat(a), _flat(b)

@@ -19,14 +19,12 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numba import get_num_threads, get_thread_id
 
 from nst.kernels import memory
-from nst.kernels.compiled import inlined
-from nst.kernels.parallel import given, parallel
-from nst.kernels.threads import one_at_a_time
+from nst.kernels.threads import THREADS, one_at_a_time
 from nst.kernels.vectors import FLOATS, LINE, PANEL, ROWS, SIMD, WIDTH, round_up
 from nst.kernels.winograd_points import F2, F4
+from nst.kernels.winograd_stages import DEEP, FEW, FUSED, INPUT, OUTPUT, PRODUCT, WEIGHTS, run
 from nst.kernels.winograd_tiles import (
     ADDED,
     AVG_POOLED,
@@ -38,11 +36,6 @@ from nst.kernels.winograd_tiles import (
     STORED,
     UNPOOLED,
     Plan,
-    panels,
-    products,
-    read_tiles,
-    upcoming,
-    write_tiles,
 )
 
 Pair = tuple[int, int]
@@ -53,70 +46,8 @@ MATRICES = {"F4": F4, "F2": F2}
 G = {kind: np.ascontiguousarray(matrices.weights, np.float32) for kind, matrices in MATRICES.items()}
 FEWEST_CHANNELS = 16  # below, the transforms cost as much as they save
 STORED_BELOW = 512  # channels from which on U is made on the fly
-FEW = 4  # tiles in a task of the first and the last phase
-DEEP = 128  # channels of the pieces in which U is made: six panels, 192 KiB, stay in the core's own cache
 MANY = 256  # tiles that go through the phases together
-WEIGHTS, FUSED, INPUT, PRODUCT, OUTPUT = range(5)
 OF_A_CALL = 6  # fields of a plan
-
-
-@inlined
-def _multiply(p, channel, tiles, v, m, following):
-    """Multiply V by U for CHANNELS output channels, all values; last, ask for the tiles from `following` on."""
-    step = p.channels * ROW
-    for e in range((p.tile + 2) ** 2):
-        soon = upcoming(p, following, e) if channel + CHANNELS >= p.out_channels else 0
-        for panel in range(channel // PANEL, min(p.panels, (channel + CHANNELS) // PANEL)):
-            to = m + e * p.m_step + panel * ROW - FLOATS * channel
-            u = p.u + (e * p.panels + panel) * step
-            products(p, v + e * p.v_step, u, to, tiles, p.channels, 0, soon or u + step)
-
-
-@inlined
-def _multiply_row(p, row, channel, v, m, own):
-    """Multiply V by U for CHANNELS output channels, a row of the values, making U on the way, a piece at a time."""
-    size, apart, tiles = p.tile + 2, DEEP * ROW + LINE, p.last - p.first
-    for panel in range(channel // PANEL, min(p.panels, (channel + CHANNELS) // PANEL)):
-        for first in range(0, p.channels, DEEP):
-            last = min(p.channels, first + DEEP)
-            panels(p, row, panel, first, last, own, apart)
-            # the taps that will be wanted next: of the following channels, or again from the first
-            ahead = p.taps + (panel * 3 * p.channels + last % p.channels) * 3 * ROW
-            for j in range(size):
-                e = row * size + j
-                at, to = v + e * p.v_step + first // DEEP * p.piece_step, m + e * p.m_step + panel * ROW
-                third, rest = divmod(3 * j, size)
-                some = ahead + third * p.channels * 3 * ROW + rest * DEEP * 3 * ROW // size
-                products(p, at, own + j * apart, to, tiles, last - first, first, some)
-
-
-@parallel
-def _run(task, arguments):
-    """Do one task: take a block of tiles through all three steps, or some tiles through one."""
-    stage, p = given(arguments)
-    size, own = p.tile + 2, p.room + p.own + get_thread_id() * p.own_step
-    if stage == WEIGHTS:
-        row, panel = task % size, task // size
-        to = p.u + (row * size * p.panels + panel) * p.channels * ROW
-        panels(p, row, panel, 0, p.channels, to, p.panels * p.channels * ROW)
-        return
-    if stage == PRODUCT:
-        _multiply_row(p, task % size, task // size * CHANNELS, p.room + p.v, p.room + p.m, own)
-        return
-    tiles = p.block if stage == FUSED else FEW
-    first = p.first + task * tiles
-    last, before = min(p.last, first + tiles), task * tiles
-    v, m, spare = p.room + p.v + before * p.piece, p.room + p.m + before * p.m_row, own
-    if stage == FUSED:
-        v, m, spare = own, own + size * size * p.v_step, own + size * size * (p.v_step + p.m_step)
-    if stage != OUTPUT:
-        read_tiles(p, first, last, v, spare)
-    if stage != INPUT:
-        for channel in range(0, p.out_channels, CHANNELS):
-            block = m if stage == FUSED else m + FLOATS * channel
-            if stage == FUSED:
-                _multiply(p, channel, last - first, v, block, last)
-            write_tiles(p, first, last, block, channel, spare)
 
 
 class Filters:
@@ -170,13 +101,13 @@ class Filters:
             count, _, channels = taps.shape[:3]
             found = memory.empty((size * size, count, channels, PANEL))
             plan = _plan(kind, taps=_address(taps), u=_address(found), channels=channels, panels=count)
-            _run(size * count, WEIGHTS, plan)
+            run(size * count, WEIGHTS, plan)
             self._transformed[backward, kind] = found
         return found
 
     def launches(self, backward: bool, images: int, **fields: int) -> tuple[int, list[Launch]]:
         """Return what `_launches` does, found once for each choice of sizes."""
-        key = backward, images, get_num_threads(), *fields.values()
+        key = backward, images, *fields.values()
         if (found := self._launches.get(key)) is None:
             found = self._launches[key] = _launches(self, backward, images, **fields)
         return found
@@ -230,7 +161,7 @@ def _convolve(filters: Filters, backward: bool, images: int, arrays: tuple, **fi
     room, launches = filters.launches(backward, images, **fields)
     addresses = *map(_address, arrays), _address(memory.scratch(room // FLOATS))
     for count, stage, plan in launches:
-        _run(count, stage, Plan(*addresses, *plan))
+        run(count, stage, Plan(*addresses, *plan))
 
 
 def _launches(filters: Filters, backward: bool, images: int, **fields: int) -> tuple[int, list[Launch]]:
@@ -246,8 +177,7 @@ def _launches(filters: Filters, backward: bool, images: int, **fields: int) -> t
     p = p._replace(
         channels=channels, out_channels=out_channels, down=down, across=across, panels=count, depth=depth
     )
-    threads = get_num_threads()
-    block = _block(tiles, channels, threads) if filters.stored else 0
+    block = _block(tiles, channels) if filters.stored else 0
     if block:
         u = filters.transformed(backward, kind)
         m_row = FLOATS * min(CHANNELS, count * PANEL)
@@ -257,7 +187,7 @@ def _launches(filters: Filters, backward: bool, images: int, **fields: int) -> t
         p = p._replace(
             piece=depth, u=_address(u), block=block, last=tiles, v_step=v_step, m_step=m_step, m_row=m_row
         )
-        return threads * own, [(-(-tiles // block), FUSED, p._replace(own_step=own)[OF_A_CALL:])]
+        return THREADS * own, [(-(-tiles // block), FUSED, p._replace(own_step=own)[OF_A_CALL:])]
     many = min(MANY, round_up(tiles, ROWS))
     m_row = count * ROW
     piece, rows = FLOATS * DEEP, round_up(many, ROWS)
@@ -276,10 +206,10 @@ def _launches(filters: Filters, backward: bool, images: int, **fields: int) -> t
             (few, OUTPUT),
         ):
             found.append((tasks, stage, part[OF_A_CALL:]))
-    return shared + threads * own, found
+    return shared + THREADS * own, found
 
 
-def _block(tiles: int, channels: int, threads: int) -> int:
+def _block(tiles: int, channels: int) -> int:
     """Return how many tiles a block of the fused way has, or 0 where there are too few for it.
 
     With 48 tiles of 64 channels, V and M take 0.4 MiB each and stay in a cache of 1 MiB. With more channels V does not,
@@ -287,9 +217,9 @@ def _block(tiles: int, channels: int, threads: int) -> int:
     24 to 96 tiles, the time changes by a few hundredths. Blocks are alike, and equally many for each thread.
     """
     most = 64 if channels > 64 else 48
-    if tiles < 24 * threads:
+    if tiles < 24 * THREADS:
         return 0
-    blocks = round_up(-(-tiles // most), threads)
+    blocks = round_up(-(-tiles // most), THREADS)
     return -(-tiles // blocks)
 
 

@@ -80,13 +80,19 @@ class Arena:
         length = -(-math.prod(shape) * dtype.itemsize // PAGE) * PAGE
         with self.lock:
             self._collect()
-            fits = (i for i, (start, end) in enumerate(self.gaps) if end - start >= length)
-            if (found := next(fits, None)) is None:
-                return None
-            start, end = self.gaps[found]
-            self.gaps[found : found + 1] = [(start + length, end)] if end - start > length else []
-            self.peak = max(self.peak, start + length)
+            start = self._take(length)
+        if start is None:
+            return None
         return np.asarray(Block(self, (start, start + length), shape, dtype))
+
+    def _take(self, length: int) -> int | None:
+        """Return where the first gap begins that is long enough, and make it shorter."""
+        for i, (start, end) in enumerate(self.gaps):
+            if end - start >= length:
+                self.gaps[i : i + 1] = [(start + length, end)] if end - start > length else []
+                self.peak = max(self.peak, start + length)
+                return start
+        return None
 
     def used(self) -> int:
         """Return where the highest array ends, in bytes from the start of the range."""
@@ -147,10 +153,10 @@ def empty(shape: int | tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
 
     Small arrays, arrays of Python objects, and those for which there is no room come from `np.empty` itself.
     """
-    shape = (int(shape),) if np.ndim(shape) == 0 else tuple(int(length) for length in shape)
+    shape = tuple(map(int, shape)) if isinstance(shape, tuple) else (int(shape),)
     dtype = np.dtype(dtype)
-    large = math.prod(shape) * dtype.itemsize >= SMALL and min(shape) > 0
-    if large and _arena is not None and not dtype.hasobject:
+    size = math.prod(shape) * dtype.itemsize
+    if size >= SMALL and _arena is not None and not dtype.hasobject:
         array = _arena.empty(shape, dtype)
         if array is not None:
             return array

@@ -7,13 +7,16 @@ memory, and is compiled once.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 
 import numpy as np
-from numba import prange, typeof, types
+from numba import get_num_threads, prange, typeof, types
 from numba.extending import intrinsic
 
 from nst.kernels.compiled import jit
+
+LAYOUT = 0x503  # of NumPy's flags: contiguous either way, aligned, writeable
 
 
 @intrinsic
@@ -59,12 +62,13 @@ def parallel(function: Callable) -> Callable:
         words: list[int] = []
         layout = _lay_out(arguments, words)
         if (address := addresses.get(layout)) is None:
+            get_num_threads()  # starts the threads, without which compiled code that was kept cannot be loaded
             signature = types.int64, types.CPointer(_kind(arguments))
             kernel.compile(signature)
             made = kernel.overloads[signature]
             address = addresses[layout] = made.library.get_pointer_to_function(made.fndesc.llvm_func_name)
-        memory = np.array(words, np.int64)
-        _loop(address, count, memory.__array_interface__["data"][0])
+        memory = array("q", words)
+        _loop(address, count, memory.buffer_info()[0])
 
     return run
 
@@ -77,16 +81,9 @@ def _lay_out(value: object, words: list[int]) -> object:
             return type(value), len(value)
         return type(value), *[_lay_out(part, words) for part in value]
     if isinstance(value, np.ndarray):
-        address, flags = value.__array_interface__["data"][0], value.flags
+        address = value.__array_interface__["data"][0]
         words += 0, 0, value.size, value.itemsize, address, *value.shape, *value.strides
-        return (
-            value.dtype.char,
-            value.ndim,
-            flags.c_contiguous,
-            flags.f_contiguous,
-            flags.aligned,
-            flags.writeable,
-        )
+        return value.dtype.char, value.ndim, value.flags.num & LAYOUT
     if isinstance(value, float | np.floating):
         words.append(int(np.float64(value).view(np.int64)))
         return float

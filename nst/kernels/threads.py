@@ -23,6 +23,8 @@ from functools import wraps
 
 import numba
 
+THREADS = numba.config.NUMBA_NUM_THREADS  # there are no more, whatever `numba.set_num_threads` says later
+
 
 class OneAtATime:
     """A lock that whoever runs a kernel holds; a context manager and a decorator. Its holder may take it again.
@@ -44,12 +46,15 @@ class OneAtATime:
         self._orphaned = self._orphaned or layer() == "omp"
 
     def __enter__(self) -> None:
+        self._check()
+        self._lock.acquire()
+
+    def _check(self) -> None:
         if self._orphaned:
             raise RuntimeError(
                 "this process was forked from one that had run kernels, and OpenMP's threads do not survive that: "
                 'start it with multiprocessing.get_context("spawn"), or set NUMBA_THREADING_LAYER=workqueue'
             )
-        self._lock.acquire()
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
@@ -59,7 +64,8 @@ class OneAtATime:
 
         @wraps(function)
         def alone(*args: object, **kwargs: object) -> object:
-            with self:
+            self._check()
+            with self._lock:
                 return function(*args, **kwargs)
 
         return alone

@@ -20,14 +20,8 @@ from nst.kernels.compiled import inlined
 from nst.kernels.vectors import (
     BYTES,
     FLOATS,
-    LINE,
     PANEL,
-    ROWS,
     WIDTH,
-    multiply,
-    multiply4,
-    multiply_add,
-    multiply_add4,
 )
 from nst.kernels.winograd_transforms import (
     read2,
@@ -36,10 +30,6 @@ from nst.kernels.winograd_transforms import (
     read4,
     read4_masked,
     read4_unpooled,
-    weights2,
-    weights2_edge,
-    weights4,
-    weights4_edge,
     write2,
     write2_added,
     write2_avg,
@@ -332,45 +322,3 @@ def write_tiles(p: Plan, first: int, last: int, m: int, channel: int, spare: int
             rows, columns = max(0, min(side, height - i)), max(0, min(side, width - j))
             _copy_out(p, number, rows, columns, channel, count, side, width, spare, spare_bits)
         m += p.m_row
-
-
-@inlined
-def panels(p: Plan, i: int, panel: int, first: int, last: int, u: int, step: int) -> None:
-    """Write the values in row i of the transformed weights, one panel of each, to `u` and on in steps.
-
-    They are those of the input channels from `first` to `last`.
-    """
-    taps, tap_row, g = p.taps + panel * p.channels * 9 * ROW, p.channels * 3 * ROW, p.g + 3 * FLOATS * i
-    edge = i == 0 or i == p.tile + 1
-    if i == p.tile + 1:
-        taps, g = taps + 2 * tap_row, g + 2 * FLOATS
-    for c in range(first, last):
-        for k in range(0, ROW, BYTES):
-            at, to = taps + c * 3 * ROW + k, u + (c - first) * ROW + k
-            if p.tile == 4 and edge:
-                weights4_edge(g, at, tap_row, ROW, to, step)
-            elif p.tile == 4:
-                weights4(g, at, tap_row, ROW, to, step)
-            elif edge:
-                weights2_edge(g, at, tap_row, ROW, to, step)
-            else:
-                weights2(g, at, tap_row, ROW, to, step)
-
-
-@inlined
-def products(p: Plan, v: int, u: int, m: int, tiles: int, channels: int, add: int, ahead: int) -> None:
-    """M = V U, or M += V U, for one of the n * n values and one panel: 16 rows as 6 + 6 + 4, the fewest to spare."""
-    t, last = 0, tiles - -tiles % ROWS // 2 * 4  # from `last` on by fours
-    while t < tiles:
-        a, c = v + t * p.piece, m + t * p.m_row
-        soon = a + 2 * ROWS * p.piece if p.channels > CHANNELS and t % (2 * ROWS) == 0 else ahead
-        if t < last and add:
-            multiply_add(a, p.piece, FLOATS, u, ROW, c, p.m_row, channels, soon)
-        elif t < last:
-            multiply(a, p.piece, FLOATS, u, ROW, c, p.m_row, channels, soon)
-        elif add:
-            multiply_add4(a, p.piece, FLOATS, u, ROW, c, p.m_row, channels, soon)
-        else:
-            multiply4(a, p.piece, FLOATS, u, ROW, c, p.m_row, channels, soon)
-        t += ROWS if t < last else 4
-        ahead += channels * LINE

@@ -93,9 +93,9 @@ def fastest(
 
 
 def _race(peers: Sequence[Peer], rounds: int) -> tuple[Peer, list[Timing]]:
-    """Return the fastest, and all the timings."""
+    """Return the one with the fastest round, since what disturbs a machine only ever slows, and all the timings."""
     timings = alternate(peers, "", rounds)
-    return peers[int(np.argmin([timing.median for timing in timings]))], timings
+    return peers[int(np.argmin([min(timing.seconds) for timing in timings]))], timings
 
 
 def difference(found: np.ndarray, truth: np.ndarray) -> float:

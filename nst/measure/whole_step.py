@@ -62,7 +62,7 @@ def measure(job: Job, ours: Side, rivals: Sequence[Side], rounds: int, exact: bo
             peer.time()
             found = Measured(Timing(""), time.perf_counter() - peer.started, {})
             if rivals:
-                rival, found.tried = fastest(rivals, as_it_is, folder, max(1, rounds // 3))
+                rival, found.tried = fastest(rivals, as_it_is, folder, max(2, rounds // 3))
                 with rival:
                     found.ours, found.rival = alternate([peer, rival], "", rounds, LEAST)
                     found.ratio = ratios(found.ours, found.rival)

@@ -298,7 +298,7 @@ def test_the_kernels_are_chosen_by_dtype(monkeypatch):
     """float32 goes to the fast ones, everything else to the reference; NST_KERNELS=reference sends all there."""
     assert kernels.select(np.float32) is cpu
     assert all(kernels.select(dtype) is reference for dtype in (np.float64, np.float16, np.complex64))
-    monkeypatch.setenv("NST_KERNELS", "reference")
+    monkeypatch.setattr(kernels, "FORCED", "reference")
     assert kernels.select(np.float32) is reference
 
 
@@ -317,7 +317,7 @@ def test_a_network_of_reference_kernels_gives_the_same_numbers(small, monkeypatc
     image = rng.uniform(0, 255, (1, 19, 22, 3)).astype(np.float32)
     outcomes = []
     for choice in ("", "reference"):
-        monkeypatch.setenv("NST_KERNELS", choice)
+        monkeypatch.setattr(kernels, "FORCED", choice)
         features, tape = small.forward(image, ["relu1_2", "relu3_1"])
         cotangents = np.random.default_rng(9)
         gradients = {tap: cotangents.standard_normal(f.shape, np.float32) for tap, f in features.items()}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nst.layers
+from nst import kernels
 from nst.checks import check_layer
 from nst.checks.cases import CASES, Case
 from nst.layers import Dropout, InstanceNorm, LRNAcross, LRNWithin, Preprocess
@@ -136,7 +137,7 @@ def test_fast_kernels_agree_with_the_reference(case: Case, monkeypatch: pytest.M
     """The kernels chosen for float32 agree with the NumPy definition, forward and in both backward passes."""
     layer, x = _built(case, np.float32)
     fast = _all(case, layer, x)
-    monkeypatch.setenv("NST_KERNELS", "reference")
+    monkeypatch.setattr(kernels, "FORCED", "reference")
     for found, expected in zip(fast, _all(case, layer, x), strict=True):
         assert_close(found, expected, length=x.size)
 
