@@ -23,13 +23,13 @@ FULL, MASKED, POOLED = range(3)  # how a source is read
 class Source(NamedTuple):
     """Where pixels come from: an array as it is, or a gradient that is kept from passing in places.
 
-    FULL: `pixels` themselves. MASKED: where `mask`, of the same shape, is above 0, else 0. POOLED: each of `pixels`
+    FULL: `pixels` themselves. MASKED: where `mask`, laid out as they are, is above 0, else 0. POOLED: each of `pixels`
     stands for a 2x2 window, and `scale` times it goes to those of the four whose bit is set in `bits`.
     """
 
     pixels: np.ndarray  # (N, H, W, C)
-    mask: np.ndarray  # (N, H, W, C), or empty
-    bits: np.ndarray  # (N, H, W, C) uint8, or empty
+    mask: np.ndarray  # (N H W C), or empty
+    bits: np.ndarray  # (N H W C) uint8, or empty
     scale: np.float32
     how: int
 
@@ -39,10 +39,10 @@ def source(
 ) -> Source:
     """Return how to read `pixels`: an input, or a gradient and what the fused forward pass kept for it."""
     pixels = np.ascontiguousarray(pixels, np.float32)
-    mask, bits = np.empty((0, 0, 0, 0), np.float32), np.empty((0, 0, 0, 0), np.uint8)
+    mask, bits = np.empty(0, np.float32), np.empty(0, np.uint8)
     if not relu:
         return Source(pixels, mask, bits, np.float32(1), FULL)
-    kept = np.ascontiguousarray(kept)
+    kept = np.ascontiguousarray(kept).reshape(-1)
     if pool is None:
         return Source(pixels, kept, bits, np.float32(1), MASKED)
     return Source(pixels, mask, kept, np.float32(1 if pool == "max" else 0.25), POOLED)
@@ -80,7 +80,7 @@ def _zero(target, start, end):
 
 @jit
 def _copy_run(source, start, length, target, to):
-    pixels, mask, a, b = source.pixels.reshape(-1), source.mask.reshape(-1), np.uint64(start), np.uint64(to)
+    pixels, mask, a, b = source.pixels.reshape(-1), source.mask, np.uint64(start), np.uint64(to)
     if source.how == FULL:
         for k in range(np.uint64(length)):
             target[b + k] = pixels[a + k]
@@ -91,6 +91,6 @@ def _copy_run(source, start, length, target, to):
 
 @jit
 def _copy_pooled(source, start, length, bit, target, to):
-    pixels, bits, a, b = source.pixels.reshape(-1), source.bits.reshape(-1), np.uint64(start), np.uint64(to)
+    pixels, bits, a, b = source.pixels.reshape(-1), source.bits, np.uint64(start), np.uint64(to)
     for k in range(np.uint64(length)):
         target[b + k] = source.scale * pixels[a + k] if bits[a + k] & bit else np.float32(0)
