@@ -42,6 +42,7 @@ ALLOWED = {
     },
     "pruning": {"engine", "images", "formats", "networks", "losses", "optimizers", "layers", "kernels"},
     "session": {
+        "kernels",
         "cli",
         "checks",
         "engine",

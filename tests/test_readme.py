@@ -12,6 +12,7 @@ from PIL import Image
 from nst.formats import write
 from nst.gradcheck import main as gradcheck
 from nst.session.arguments import parse
+from nst.session.texture_arguments import parse as parse_texture
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "CONTRIBUTING.md", "weights/README.md")
@@ -51,6 +52,14 @@ def test_commands_of_the_main_door_are_understood():
     for flag in flags:
         pictures = [] if flag.startswith("photo") else ["photo.jpg", "painting.jpg"]
         parse([*pictures, *shlex.split(flag)])
+
+
+def test_commands_of_the_texture_door_are_understood():
+    """Each line that calls nst.texture passes its parser."""
+    found = commands("nst.texture")
+    assert len(found) >= 3
+    for arguments in found:
+        parse_texture(arguments)
 
 
 def test_commands_of_the_gradient_check_are_understood(capsys):

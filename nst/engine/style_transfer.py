@@ -34,6 +34,8 @@ class StyleTransfer:
         What of a style is matched at its layers, by the names in `nst.losses.STATISTICS`, and the weight of each. For
         a picture whose features are nothing, each loss is made to be what the Gram matrix's is: one weight then means
         about the same whatever is matched.
+    relative : bool
+        Whether each loss is divided by what it would be for a picture without features. All layers then count alike.
     """
 
     content_layers: Mapping[str, float]
@@ -44,6 +46,7 @@ class StyleTransfer:
     range_weight: float = 0.0
     blend: Sequence[float] = field(default=())
     statistics: Mapping[str, float] = field(default_factory=lambda: {GRAM.name: 1.0})
+    relative: bool = False
 
     @property
     def taps(self) -> list[str]:
@@ -62,6 +65,7 @@ class StyleTransfer:
         content: np.ndarray,
         styles: Sequence[np.ndarray],
         layout: Layout | None = None,
+        styles_by: Network | None = None,
     ) -> Objective:
         """Measure content and styles once, and return the objective that compares an image with them.
 
@@ -76,10 +80,12 @@ class StyleTransfer:
         layout
             For a bounded memory, what `fit` returned for this network and these pictures. Neither they nor the image
             are then ever run through the network whole, unless that fits.
+        styles_by
+            What measures the styles, where that is not `network`: the same one with other borders.
         """
         layout = layout or Layout(styles=(None,) * len(styles))
         terms = self._content_terms(network, content, layout)
-        terms += self._style_terms(network, styles, layout)
+        terms += self._style_terms(styles_by or network, styles, layout)
         if self.tv_weight:
             # The loss is a sum over pairs, as published; its mean is what does not grow with the picture.
             terms.append(TotalVariation(self.tv_weight / content.size))
@@ -109,7 +115,7 @@ class StyleTransfer:
             size = GRAM.energy(targets[tap, GRAM])
             for statistic, share in chosen.items():
                 target = targets[tap, statistic]
-                scale = size / (statistic.energy(target) or size or 1.0)
+                scale = (1.0 if self.relative else size) / (statistic.energy(target) or size or 1.0)
                 terms.append(Style(tap, target, weight * share * scale, statistic))
         return terms
 

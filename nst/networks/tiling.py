@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from nst.errors import NstError
 from nst.networks.extent import Span, grid, reads, shapes, strides
 from nst.networks.network import Network
 
@@ -78,7 +79,7 @@ class Tiling:
     Raises
     ------
     NstError
-        When the picture is too small, or a layer looks at the whole picture at once.
+        When the picture is too small, a layer looks at the whole picture at once, or borders are circular.
     """
 
     def __init__(
@@ -86,6 +87,13 @@ class Tiling:
     ) -> None:
         self.network, self.shape, self.counts = network, tuple(shape), tuple(counts)
         self.taps = list(dict.fromkeys(taps))
+        for name in network.needed(self.taps):
+            layer = network.nodes[name].layer
+            if getattr(getattr(layer, "conv", layer), "padding_mode", None) == "circular":
+                raise NstError(
+                    "a seamless picture, which goes round at its borders, cannot be taken in tiles: "
+                    "use a smaller --size, or more --memory"
+                )
         self._shapes = shapes(network, self.shape, self.taps)
         self._grid = grid(network, self.taps)
         for length, unit, count in zip(self.shape[1:3], self._grid, self.counts, strict=True):

@@ -50,7 +50,8 @@ def vgg(weights: Weights, pooling: str = "max", padding: str = "zero", top: bool
     pooling
         `"max"`, as trained, or `"avg"`, which Gatys et al. (2016) found to give smoother pictures.
     padding
-        `"zero"`, as trained, or `"reflect"` or `"replicate"`, which leave no dark seam along the border.
+        `"zero"`, as trained, or `"reflect"` or `"replicate"`, which leave no dark seam along the border, or
+        `"circular"`: the picture goes round.
     top
         Whether to add the fully connected layers `fc6`, `fc7` and `fc8` where there are weights for them. They want
         224 x 224 pixels.

@@ -10,6 +10,7 @@ from nst.errors import NstError, nearest
 from nst.images import MAX_PIXELS
 from nst.losses import STATISTICS
 from nst.networks import Network
+from nst.session.scales import schedule
 from nst.session.values import counts, layers, memory, number, shares, statistics, whole
 
 STARTS = ("content", "random", "style")
@@ -27,9 +28,19 @@ def parser() -> Parser:
     )
     _add_objective(it.add_argument_group("what is wanted"))
     _add_pictures(it.add_argument_group("pictures"))
-    _add_network(it.add_argument_group("network"))
-    _add_optimiser(it.add_argument_group("optimiser"))
-    _add_work(it.add_argument_group("work"))
+    network = it.add_argument_group("network")
+    add_network(network, "max; avg for the random network")
+    network.add_argument(
+        "--padding",
+        choices=("zero", "reflect", "replicate"),
+        help="what convolutions see outside; default: zero; reflect for the random network",
+    )
+    add_optimiser(it.add_argument_group("optimiser"))
+    work = it.add_argument_group("work")
+    add_work(work)
+    work.add_argument(
+        "--check-gradients", action="store_true", help="prove the gradient of this very objective, and stop"
+    )
     return it
 
 
@@ -93,7 +104,8 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     add("--max-pixels", type=whole(1), default=MAX_PIXELS, help="refuse larger pictures")
 
 
-def _add_network(group: argparse._ArgumentGroup) -> None:
+def add_network(group: argparse._ArgumentGroup, pooling: str) -> None:
+    """Add what says which network looks at the pictures."""
     add = group.add_argument
     add(
         "--network",
@@ -105,15 +117,11 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="any format that nst.weights reads; else $NST_WEIGHTS, then the cache",
     )
-    add("--pooling", choices=("max", "avg"), help="default: max; avg for the random network")
-    add(
-        "--padding",
-        choices=("zero", "reflect", "replicate"),
-        help="what convolutions see outside; default: zero; reflect for the random network",
-    )
+    add("--pooling", choices=("max", "avg"), help=f"default: {pooling}")
 
 
-def _add_optimiser(group: argparse._ArgumentGroup) -> None:
+def add_optimiser(group: argparse._ArgumentGroup) -> None:
+    """Add what says how the picture is moved, and for how long."""
     add = group.add_argument
     add(
         "--iterations",
@@ -128,7 +136,8 @@ def _add_optimiser(group: argparse._ArgumentGroup) -> None:
     add("--seed", type=whole(0, 2**63 - 1), default=0, help="of what is random")
 
 
-def _add_work(group: argparse._ArgumentGroup) -> None:
+def add_work(group: argparse._ArgumentGroup) -> None:
+    """Add what says how the work is done, and what is said of it."""
     add = group.add_argument
     add("--memory", type=memory, metavar="AMOUNT",
         help="2GB, 50%% ...: stay within it, by painting in tiles, which never show")  # fmt: skip
@@ -147,7 +156,6 @@ def _add_work(group: argparse._ArgumentGroup) -> None:
         help="go on from a checkpoint (default: the output's)",
     )
     add("--dry-run", action="store_true", help="say what would be done, and stop")
-    add("--check-gradients", action="store_true", help="prove the gradient of this very objective, and stop")
     add("--quiet", action="store_true", help="print errors only")
 
 
@@ -169,6 +177,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if not any(weight and any((layers or {"default": 1}).values()) for weight, layers in wanted):
         raise NstError("the weights of content and style are all zero: there is nothing to paint")
     return options
+
+
+def levels(options: argparse.Namespace) -> int:
+    """Return at how many sizes the picture is painted."""
+    return len(schedule(options))
 
 
 def choose_layers(

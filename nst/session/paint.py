@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 
 from nst.engine import Checkpoint, Layout, Objective, Progressed, optimise, save_checkpoint
 from nst.errors import NstError
-from nst.images import eight_bits, resize_to
+from nst.images import eight_bits
 from nst.report import Progress, Trace
 from nst.session.interrupt import interruptible
 from nst.session.outputs import INPUT, Outputs, shown, small, thin, thumbnail
@@ -104,10 +103,7 @@ class Run:
         with self._timed("targets"):
             content = self.plan.sources.content_at(self._now)
             styles = self.plan.sources.styles_at(self._now, content)
-            named = [
-                ("content", content),
-                *((f"style {number}", style) for number, style in enumerate(styles, 1)),
-            ]
+            named = self.plan.sources.inputs(content, styles)
             self.inputs = [(name, eight_bits(small(picture[0], INPUT))) for name, picture in named]
             return self.plan.objective(self.scale, content, styles)
 
@@ -177,7 +173,7 @@ class Run:
         ratio = size[0] * size[1] / (self.image.shape[1] * self.image.shape[2])
 
         def resize(array: np.ndarray) -> np.ndarray:
-            return resize_to(array[0], size)[None]
+            return self.plan.sources.enlarged(array[0], size)[None]
 
         with self._timed("enlarging"):
             coarse, self.optimizer = self.optimizer, self.plan.optimizer(self.scale)
@@ -200,7 +196,7 @@ class Run:
                     image=self.image,
                     optimizer=self.optimizer.state(),
                     settings={
-                        "arguments": spelled(plan.options, self.outputs.checkpoint.parent),
+                        "arguments": spelled(plan.options, self.outputs.checkpoint.parent, plan.form),
                         "process": plan.process,
                     },
                     hashes=plan.hashes,
@@ -210,7 +206,7 @@ class Run:
                 ),
             )
         about = {
-            "title": _title(plan),
+            "title": plan.title,
             "settings": plan.settings(),
             "hashes": plan.hashes,
             "timings": self.timings,
@@ -223,8 +219,3 @@ class Run:
         start = time.perf_counter()
         yield
         self.timings[label] = self.timings.get(label, 0.0) + time.perf_counter() - start
-
-
-def _title(plan: Plan) -> str:
-    names = [Path(path).name for path in plan.options.pictures] or ["landscape.jpg", "strokes.jpg"]
-    return f"{names[0]} as {' and '.join(names[1:])}"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,10 +16,11 @@ from nst.engine import Layout, Objective, StyleTransfer, fit, parse_memory
 from nst.engine.budget import settled_process
 from nst.errors import NstError
 from nst.files import sha256
-from nst.networks import CUT, Network, build, fused
+from nst.networks import CUT, Network, Weights, build, fused
 from nst.networks.extent import TooSmall, shapes
 from nst.networks.vgg import BLOCKS
 from nst.optimizers import LBFGS, Adam
+from nst.session import arguments
 from nst.session.arguments import choose_layers
 from nst.session.scales import Scale, schedule
 from nst.session.sources import (
@@ -41,7 +45,21 @@ ROUND = 32 << 20  # bytes
 
 @dataclass
 class Plan:
-    """A run that is ready to start."""
+    """A run that is ready to start.
+
+    Attributes
+    ----------
+    options, network, sources, transfer, scales, hashes, notes
+        What was asked for, with all that it left open decided.
+    process : int or None
+        The memory of the process before the run, in bytes; measured when not given.
+    styles_by : Network or None
+        What measures the styles, where that is not `network`.
+    form : module
+        With the `parser` of the door's arguments.
+    layouts : list of Layout
+        By scale.
+    """
 
     options: argparse.Namespace
     network: Network
@@ -51,6 +69,8 @@ class Plan:
     hashes: dict[str, str]
     notes: list[str]
     process: int | None = None
+    styles_by: Network | None = None
+    form: ModuleType = arguments
     layouts: list[Layout] = field(init=False)
     rng: np.random.Generator = field(init=False)
 
@@ -71,6 +91,12 @@ class Plan:
     def fast(self) -> Network:
         """The network as it is painted with: fused, with the same features at the taps."""
         return fused(self.network, self.transfer.taps)
+
+    @cached_property
+    def title(self) -> str:
+        """What the report is headed with."""
+        names = [Path(path).name for path in self.options.pictures] or ["landscape.jpg", "strokes.jpg"]
+        return f"{names[0]} as {' and '.join(names[1:])}"
 
     def start(self) -> np.ndarray:
         """Return the picture that the first scale begins with."""
@@ -97,7 +123,7 @@ class Plan:
 
     def objective(self, scale: int, content: np.ndarray, styles: list[np.ndarray]) -> Objective:
         """Measure the targets of a scale and return its objective."""
-        return self.transfer.objective(self.fast, content, styles, self.layouts[scale])
+        return self.transfer.objective(self.fast, content, styles, self.layouts[scale], self.styles_by)
 
     def optimizer(self, scale: int) -> LBFGS | Adam:
         """Return a fresh optimiser for a scale."""
@@ -118,22 +144,24 @@ class Plan:
     def describe(self) -> list[str]:
         """Return what would be done, a line for each thing."""
         options, last = self.options, self.scales[-1]
-        styles = " and ".join(map(_pixels, self.sources.style_sizes(last)))
+        styles = " and ".join(map(pixels, self.sources.style_sizes(last)))
         return [
             *self.notes,
-            f"content: {_pixels(self.sources.content_size(last))}, style: {styles}, start: {options.init}",
-            f"content layers: {_spell(self.transfer.content_layers)}, weight {options.content_weight:g}",
-            f"style layers: {_spell(self.transfer.style_layers)}, weight {options.style_weight:g}{self._matching()}",
+            f"content: {pixels(self.sources.content_size(last))}, style: {styles}, start: {options.init}",
+            f"content layers: {spell(self.transfer.content_layers)}, weight {options.content_weight:g}",
+            f"style layers: {spell(self.transfer.style_layers)}, weight {options.style_weight:g}{self.matching()}",
             f"total variation: weight {options.tv_weight:g}, range: weight {options.range_weight:g}",
-            f"optimiser: {options.optimizer}, {self._course()}, seed {options.seed}",
+            f"optimiser: {options.optimizer}, {self.course()}, seed {options.seed}",
             f"output: {options.output}",
         ]
 
-    def _matching(self) -> str:
+    def matching(self) -> str:
+        """Return which statistics are matched, where that is not the Gram matrix alone."""
         found = dict(self.transfer.statistics)
-        return "" if found == {"gram": 1.0} else f", statistics: {_spell(found)}"
+        return "" if found == {"gram": 1.0} else f", statistics: {spell(found)}"
 
-    def _course(self) -> str:
+    def course(self) -> str:
+        """Return how many iterations there are at which scale."""
         if len(self.scales) == 1:
             return f"{self.scales[0].iterations} iterations"
         return ", then ".join(f"{scale.iterations} iterations at {scale.size} px" for scale in self.scales)
@@ -151,11 +179,7 @@ def make_plan(options: argparse.Namespace, process: int | None = None) -> Plan:
         For a file that cannot be used, a layer that does not exist, a picture that is too small or does not fit.
     """
     scales = schedule(options)
-    weights, found, line = read_weights(options)
-    if weights.network.removesuffix(CUT) not in BLOCKS:
-        raise NstError(
-            f"{found} holds {weights.network}, and this paints with a VGG; name another file with --weights"
-        )
+    weights, found, line = read_vgg(options)
     options = settled(options, weights, found)
     network = build(weights, pooling=options.pooling, padding=options.padding)
     existing = [name for name in CONTENT_LAYERS if name in network.nodes][:1]
@@ -165,7 +189,7 @@ def make_plan(options: argparse.Namespace, process: int | None = None) -> Plan:
     absent = [name for name in (CONTENT_LAYERS[0], *STYLE_LAYERS) if name not in network.nodes]
     if absent and not (options.content_layers and options.style_layers):
         notes.append(
-            f"these weights end at {network.names[-1]}: no {', '.join(absent)}; using {_spell({**content, **style})}"
+            f"these weights end at {network.names[-1]}: no {', '.join(absent)}; using {spell({**content, **style})}"
         )
     sources = read_pictures(options)
     transfer = StyleTransfer(
@@ -179,30 +203,40 @@ def make_plan(options: argparse.Namespace, process: int | None = None) -> Plan:
         options.style_statistic,
     )
     hashes = {"network": sha256(found) if found else weights.source, **sources.hashes}
-    _check_sizes(network, transfer.taps, sources, scales)
+    check_sizes(network, transfer.taps, sources, scales)
     return Plan(options, network, sources, transfer, scales, hashes, notes + sources.notes, process)
 
 
-def _check_sizes(network: Network, taps: list[str], sources: Sources, scales: list[Scale]) -> None:
+def read_vgg(options: argparse.Namespace) -> tuple[Weights, Path | None, str]:
+    """Return what `read_weights` does, as long as it is a VGG."""
+    weights, found, line = read_weights(options)
+    if weights.network.removesuffix(CUT) not in BLOCKS:
+        raise NstError(
+            f"{found} holds {weights.network}, and this paints with a VGG; name another file with --weights"
+        )
+    return weights, found, line
+
+
+def check_sizes(network: Network, taps: list[str], sources: Sources, scales: list[Scale]) -> None:
     """Fail before the work begins when a picture is, at the coarsest scale, too small for the deepest layer."""
-    sizes = {"content": sources.content_size(scales[0])}
-    sizes |= {f"style {number}": size for number, size in enumerate(sources.style_sizes(scales[0]), 1)}
-    for role, size in sizes.items():
+    for role, size in sources.sizes(scales[0]).items():
         try:
             shapes(network, (1, *size, 3), taps)
         except TooSmall as error:
-            larger = "--style-scale or --size" if role.startswith("style") else "--size"
             fewer = ", or fewer --scales" if len(scales) > 1 else ""
             raise NstError(
-                f"the {role} at {_pixels(size)} is too small for {error.name}; use a larger {larger}{fewer}"
+                f"the {role} at {pixels(size)} is too small for {error.name}; "
+                f"use a larger {sources.larger(role)}{fewer}"
             ) from error
 
 
-def _pixels(size: tuple[int, int]) -> str:
+def pixels(size: tuple[int, int]) -> str:
+    """Return height and width in words, the width first as people say it."""
     return f"{size[1]}x{size[0]}"
 
 
-def _spell(layers: dict[str, float]) -> str:
+def spell(layers: Mapping[str, float]) -> str:
+    """Return names with their weights, where these are not 1."""
     return (
         ", ".join(name if weight == 1 else f"{name}:{weight:g}" for name, weight in layers.items()) or "none"
     )

@@ -7,13 +7,14 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from nst.engine import Checkpoint
 from nst.errors import NstError, printable
 from nst.report import Trace
-from nst.session.arguments import STARTS, parse, parser
+from nst.session import arguments
+from nst.session.arguments import STARTS
 from nst.session.plan import Plan
-from nst.session.scales import schedule
 
 # What a resumed run may change: none of it has an influence on the iterations, but for the rounding of tiles. Files may
 # lie elsewhere by now; their hashes say whether they are the same.
@@ -37,13 +38,13 @@ NOW = (
 )  # not for the file: pictures stand apart, the others are of one call
 
 
-def spelled(options: argparse.Namespace, folder: Path) -> list[str]:
-    """Return arguments that `parse` turns into these options, for a file in `folder`.
+def spelled(options: argparse.Namespace, folder: Path, form: ModuleType = arguments) -> list[str]:
+    """Return arguments that the `parse` of `form` turns into these options, for a file in `folder`.
 
     Paths that were given from the working folder are told from `folder`, so that both may be moved together.
     """
     options = _relocated(options, lambda path: path if os.path.isabs(path) else os.path.relpath(path, folder))
-    words, default = [], vars(parser().parse_intermixed_args([]))
+    words, default = [], vars(form.parser().parse_intermixed_args([]))
     for key, value in vars(options).items():
         if key in NOW or value == default[key]:
             continue
@@ -64,7 +65,9 @@ def _relocated(options: argparse.Namespace, move: Callable[[str], str]) -> argpa
     return argparse.Namespace(**{**vars(options), **moved})
 
 
-def resumed(argv: Sequence[str], saved: object, folder: Path) -> argparse.Namespace:
+def resumed(
+    argv: Sequence[str], saved: object, folder: Path, form: ModuleType = arguments
+) -> argparse.Namespace:
     """Return the options of a run that goes on: those of the checkpoint in `folder`, with what `argv` may change.
 
     Raises
@@ -74,9 +77,9 @@ def resumed(argv: Sequence[str], saved: object, folder: Path) -> argparse.Namesp
     """
     if not isinstance(saved, list) or not all(isinstance(token, str) for token in saved):
         raise NstError("the checkpoint does not say what its run was asked for")
-    before = _relocated(parse(saved), lambda path: os.path.normpath(os.path.join(folder, path)))
+    before = _relocated(form.parse(saved), lambda path: os.path.normpath(os.path.join(folder, path)))
     known = {key: value for key, value in vars(before).items() if key != "pictures"}
-    now = parser().parse_intermixed_args(list(argv), argparse.Namespace(**known))
+    now = form.parser().parse_intermixed_args(list(argv), argparse.Namespace(**known))
     now.pictures = now.pictures or before.pictures
     for key, value in vars(before).items():
         moved = key == "init" and not {value, now.init} & set(STARTS)
@@ -86,9 +89,9 @@ def resumed(argv: Sequence[str], saved: object, folder: Path) -> argparse.Namesp
                 f"--{key.replace('_', '-')}: the checkpoint was made with {made}; "
                 "leave it out, or start anew without --resume"
             )
-    if len(schedule(now)) != len(schedule(before)):
+    if form.levels(now) != form.levels(before):
         raise NstError(
-            f"--iterations: the checkpoint was made with {len(schedule(before))} scales; give as many numbers"
+            f"--iterations: the checkpoint was made with {form.levels(before)} scales; give as many numbers"
         )
     return now
 

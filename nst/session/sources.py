@@ -61,14 +61,27 @@ class Sources:
         longest = max(1, round(scale.size * self.options.style_scale))
         return [fit_size(style.size, longest) for style in self.styles]
 
+    def sizes(self, scale: Scale) -> dict[str, tuple[int, int]]:
+        """Return height and width, by role, of all that is run through the network at a scale."""
+        styles = {f"style {number}": size for number, size in enumerate(self.style_sizes(scale), 1)}
+        return {"content": self.content_size(scale), **styles}
+
+    def inputs(self, content: np.ndarray, styles: list[np.ndarray]) -> list[tuple[str, np.ndarray]]:
+        """Return what a report shows beside the result, of what `content_at` and `styles_at` made."""
+        return [("content", content), *((f"style {number}", style) for number, style in enumerate(styles, 1))]
+
+    def larger(self, role: str) -> str:
+        """Return what to enlarge when a picture is too small."""
+        return "--size" if role == "content" else "--style-scale or --size"
+
     def content_at(self, scale: Scale) -> np.ndarray:
         """Return the content."""
-        return _batch(self.content, self.content_size(scale))
+        return as_batch(self.content, self.content_size(scale))
 
     def styles_at(self, scale: Scale, content: np.ndarray) -> list[np.ndarray]:
         """Return the styles, with the colours of the content at this scale if that is asked for."""
         styles = [
-            _batch(style, size) for style, size in zip(self.styles, self.style_sizes(scale), strict=True)
+            as_batch(style, size) for style, size in zip(self.styles, self.style_sizes(scale), strict=True)
         ]
         if self.options.original_colors == "before":
             styles = [match_colours(style[0], content[0])[None] for style in styles]
@@ -80,15 +93,20 @@ class Sources:
         if self.options.init == "random":  # white noise about mid-grey, inside the range
             return np.clip(128 + 32 * rng.standard_normal((1, *size, 3), np.float32), 0, 255)
         if self.init is not None:
-            return _batch(self.init, size)
-        return _batch(self.content if self.options.init == "content" else self.styles[0], size)
+            return as_batch(self.init, size)
+        return as_batch(self.content if self.options.init == "content" else self.styles[0], size)
+
+    def enlarged(self, picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Return a picture (H, W, 3) at the size of the next scale."""
+        return resize_to(picture, size)
 
     def alpha_at(self, size: tuple[int, int]) -> np.ndarray | None:
         """Return the opacity of the content, (H, W), when it is to be kept."""
         return None if self.content.alpha is None else resize_to(self.content.alpha, size)
 
 
-def _batch(picture: Picture, size: tuple[int, int]) -> np.ndarray:
+def as_batch(picture: Picture, size: tuple[int, int]) -> np.ndarray:
+    """Return a picture at a size, (1, H, W, 3)."""
     return resize_to(picture.pixels, size)[None]
 
 
@@ -101,11 +119,11 @@ def read_pictures(options: argparse.Namespace) -> Sources:
         For a file that cannot be read, or a picture that would become larger than is allowed.
     """
     paths = options.pictures or [str(landscape_path()), str(strokes_path())]
-    content = _compact(load(paths[0], max_pixels=options.max_pixels, alpha=options.alpha))
-    styles = [_compact(load(path, max_pixels=options.max_pixels)) for path in paths[1:]]
+    content = compact(load(paths[0], max_pixels=options.max_pixels, alpha=options.alpha))
+    styles = [compact(load(path, max_pixels=options.max_pixels)) for path in paths[1:]]
     init = None
     if options.init not in ("content", "random", "style"):
-        init = _compact(load(options.init, max_pixels=options.max_pixels))
+        init = compact(load(options.init, max_pixels=options.max_pixels))
     notes = [f"{picture.source}: {note}" for picture in (content, *styles) for note in picture.notes]
     sources = Sources(options, content, styles, init, notes)
     whole = Scale(options.size, 0)
@@ -119,7 +137,7 @@ def read_pictures(options: argparse.Namespace) -> Sources:
     return sources
 
 
-def _compact(picture: Picture) -> Picture:
+def compact(picture: Picture) -> Picture:
     """Return a picture in bytes where that loses nothing: a quarter of the memory, kept for the whole run."""
     small = picture.pixels.astype(np.uint8)
     return replace(picture, pixels=small) if np.array_equal(small, picture.pixels) else picture

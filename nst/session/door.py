@@ -1,0 +1,101 @@
+"""What the doors do that optimise a picture: go on or begin, say or do."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TextIO
+
+from nst.engine.checkpoint import Checkpoint, load_checkpoint
+from nst.errors import NstError, printable
+from nst.session.estimate import foretold, is_long
+from nst.session.outputs import Outputs, checkpoint_path
+from nst.session.paint import Run
+from nst.session.plan import Plan
+from nst.session.resuming import check_belongs, process_of, resumed
+from nst.session.scales import left
+
+
+def go(
+    door: str,
+    argv: Sequence[str],
+    form: ModuleType,
+    make_plan: Callable[[argparse.Namespace, int | None], Plan],
+    instead: Callable[[argparse.Namespace], int | None] = lambda options: None,
+) -> int:
+    """Paint, or only say what would be done; return an exit status.
+
+    Parameters
+    ----------
+    door
+        Its name, for who goes on with a checkpoint.
+    argv
+        The arguments of the call.
+    form
+        A module with `parser()`, `parse(argv)` and `levels(options)`.
+    make_plan
+        Of options, and of the memory of the process where that is known.
+    instead
+        May do something else with the options, and return an exit status.
+    """
+    options, checkpoint = form.parse(argv), None
+    _announce_compiling(_silent if options.quiet else _say)
+    if options.resume is not None:
+        path = Path(options.resume or checkpoint_path(options.output))
+        checkpoint = load_checkpoint(path)
+        options = resumed(argv, checkpoint.settings.get("arguments"), path.parent, form)
+    if (status := instead(options)) is not None:
+        return status
+    outputs = Outputs(options.output, [*options.pictures, options.init, options.weights or ""])
+    plan = make_plan(options, checkpoint and process_of(checkpoint))
+    ahead = left(plan.scales)
+    if checkpoint is not None:
+        check_belongs(checkpoint, plan)
+        ahead = left(plan.scales, checkpoint.scale, checkpoint.done)
+    if options.dry_run:
+        _print(plan.describe())
+        _print(foretold(plan, ahead))
+        return 0
+    return _paint(door, plan, outputs, checkpoint, ahead)
+
+
+def _paint(door: str, plan: Plan, outputs: Outputs, checkpoint: Checkpoint | None, ahead: list[int]) -> int:
+    say = _silent if plan.options.quiet else _say
+    try:
+        run = Run(plan, outputs, checkpoint)
+        say(*plan.notes)
+        if is_long(plan, ahead):
+            say(foretold(plan, ahead)[-1])
+        reason, interrupted = run.paint()
+    except MemoryError as error:
+        raise NstError("out of memory; --memory 50% paints within half of the machine's") from error
+    say(f"{reason}; wrote {outputs.picture}, {outputs.record.name}, {outputs.report.name}")
+    if interrupted:
+        say(f"go on with: python -m {door} --resume {outputs.checkpoint}")
+    return 130 if interrupted else 0
+
+
+def _announce_compiling(say: Callable[[str], None]) -> None:
+    """Let it be said when kernels must be compiled, in place of a long silence."""
+    from nst.kernels.compiled import (
+        before_compiling,
+        lean,
+    )  # numba takes a moment, and --help needs none of it
+
+    lean()
+    before_compiling(lambda: say("compiling the kernels for this machine, once: about 10 s"))
+
+
+def _print(lines: Iterable[str], stream: TextIO | None = None) -> None:
+    print("\n".join(map(printable, lines)), file=stream)
+
+
+def _say(*lines: str) -> None:
+    _print(lines, sys.stderr)
+
+
+def _silent(*lines: str) -> None:
+    """Say nothing: `--quiet`."""
