@@ -145,7 +145,7 @@ def test_going_on_ends_at_the_same_bytes(door, sample, monkeypatch):
 def test_a_dry_run_says_what_it_would_do(door, sample):
     """Sizes, layers, iterations at each scale; no file."""
     ended = door(main, sample, *QUICK, "--seamless", "--size", "1.6x", "--dry-run")
-    assert (ended.status, ended.err) == (0, "")
+    assert ended.status == 0, ended
     for part in (
         "sample: 40x32, texture: 64x52, seamless",
         "layers: relu1_1, pool1",

@@ -120,15 +120,16 @@ def add_network(group: argparse._ArgumentGroup, pooling: str) -> None:
     add("--pooling", choices=("max", "avg"), help=f"default: {pooling}")
 
 
-def add_optimiser(group: argparse._ArgumentGroup) -> None:
+def add_optimiser(group: argparse._ArgumentGroup, iterations: int = 200) -> None:
     """Add what says how the picture is moved, and for how long."""
     add = group.add_argument
     add(
         "--iterations",
         type=counts,
-        default=[200],
+        default=[iterations],
         metavar="N[,N...]",
-        help="of the coarsest scale, half as many at each finer one; or a number for each (default: 200)",
+        help="of the coarsest scale, half as many at each finer one; "
+        f"or a number for each (default: {iterations})",
     )
     add("--optimizer", choices=("lbfgs", "adam"), default="lbfgs", help="L-BFGS needs fewer iterations")
     add("--history", type=whole(1, 1000), default=10, help="L-BFGS: pairs remembered")

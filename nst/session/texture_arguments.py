@@ -13,6 +13,7 @@ from nst.session.arguments import add_network, add_optimiser, add_statistic, add
 from nst.session.values import layers, number, whole
 
 SCALES = 4  # at the coarsest, an eighth of the size, a bank of bricks is as wide as what the network sees
+ITERATIONS = 300  # at the coarsest
 _EXTENT = re.compile(r"(\d+)x(\d+)|(\d+(?:\.\d*)?|\.\d+)x")
 
 # What a run has beside, and a texture does not ask for.
@@ -65,7 +66,7 @@ def parser() -> Parser:
     it.set_defaults(**_FIXED)
     _add_texture(it.add_argument_group("what is wanted"))
     add_network(it.add_argument_group("network"), "avg")
-    add_optimiser(it.add_argument_group("optimiser"))
+    add_optimiser(it.add_argument_group("optimiser"), ITERATIONS)
     add_work(it.add_argument_group("work"))
     return it
 
