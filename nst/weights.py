@@ -162,8 +162,9 @@ def info(options: argparse.Namespace) -> int:
         print(f"{name:<11}{printable(text)}")
     for note in weights.notes:
         print(f"{'note':<11}{printable(note)}")
+    width = max(18, 2 + max(map(len, weights.arrays)))
     for name, array in weights.arrays.items():
-        print(f"  {name:<18}{' x '.join(map(str, array.shape)):<20}{array.dtype}")
+        print(f"  {name:<{width}}{' x '.join(map(str, array.shape)):<20}{array.dtype}")
     return 0
 
 

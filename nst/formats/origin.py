@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from nst.formats.contents import CAFFE, CAFFE_RGB, TORCHVISION, Preprocessing
+from nst.formats.first_filters import BY_NETWORK, family
 from nst.formats.known import KNOWN
 from nst.formats.verify import OK, check_responses
 from nst.networks.architectures import ARCHITECTURES
@@ -44,16 +45,39 @@ def decide(network: str, first: np.ndarray, sha256: str, torch_names: bool) -> t
         if file.sha256 and sha256.startswith(file.sha256):
             stated = Preprocessing(file.channel_order, file.mean, file.scale, file.licence)
             return stated, f"the checksum is that of {file.name} ({file.trained_by})"
-    for preprocessing in (CAFFE, CAFFE_RGB) if first.shape[:2] == (3, 3) else ():
-        guess = Weights({"conv1_1.weight": first}, "vgg", preprocessing.channel_order, preprocessing.mean)
-        verdicts = {check.name: check.verdict for check in check_responses(guess)}
-        if verdicts["channel order"] == OK:
-            return preprocessing, f"conv1_1 responds as Oxford's, {preprocessing.channel_order} pixels 0..255"
+    if found := _recognised(network, first):
+        return found
     if torch_names:
         stated = _TO_ONE if network == "googlenet-torchvision" else TORCHVISION
         return stated, "assumed to be torchvision's, RGB scaled; the file does not say"
-    reason = "assumed to be Caffe's, BGR pixels 0..255 minus the mean; the file does not say"
-    if network in ARCHITECTURES and not network.startswith("vgg"):
-        licence = _LICENCES.get(network, "unrestricted use, as stated in BVLC's model zoo")
-        return Preprocessing("BGR", _MEANS.get(network, (104.0, 117.0, 123.0)), (1.0,) * 3, licence), reason
-    return CAFFE, reason
+    return _stated(
+        network, "BGR"
+    ), "assumed to be Caffe's, BGR pixels 0..255 minus the mean; the file does not say"
+
+
+def _recognised(network: str, first: np.ndarray) -> tuple[Preprocessing, str] | None:
+    """Return the preprocessing in whose order of channels the first layer answers as a known training's."""
+    known = BY_NETWORK.get(family(network))
+    if known is None or first.shape != known.shape:
+        return None
+    for order in ("BGR", "RGB"):
+        checks = check_responses(Weights({f"{known.layer}.weight": first}, network, order))
+        if {check.name: check.verdict for check in checks}["channel order"] == OK:
+            stated = _pruned(order) if network == "alexnet" else _stated(network, order)
+            return stated, f"{known.layer} responds as {known.whose}, {order} pixels 0..255"
+    return None
+
+
+def _stated(network: str, order: str) -> Preprocessing:
+    """Return what Caffe's networks expect: the mean is in the order of the channels."""
+    if network not in ARCHITECTURES or family(network) == "vgg":
+        return CAFFE if order == "BGR" else CAFFE_RGB
+    mean = _MEANS.get(network, (104.0, 117.0, 123.0))
+    licence = _LICENCES.get(network, "unrestricted use, as stated in BVLC's model zoo")
+    return Preprocessing(order, mean if order == "BGR" else mean[::-1], (1.0,) * 3, licence)
+
+
+def _pruned(order: str) -> Preprocessing:
+    """Return what the pruned AlexNet expects: inputs of about unit size."""
+    mean = BY_NETWORK["alexnet"].mean
+    return Preprocessing(order, mean if order == "RGB" else mean[::-1], (1 / 57.375,) * 3, "MIT")

@@ -2,11 +2,11 @@
 
 A kernel read with height and width exchanged, or with red and blue exchanged, gives a network that runs and
 paints plausible pictures, only worse ones. So the first layer is shown stimuli whose right answer is known:
-which filters of VGG-16 and VGG-19 by Oxford prefer horizontal or vertical gratings, edges of one polarity, or
-one of red, green and blue. Both networks were initialised from the same smaller one (Simonyan and Zisserman,
-2014, section 3.1) and kept its filters in their order, and neither conversion to another format nor rescaling
-each filter changes what a filter prefers. Weights that answer like neither the right version nor an exchanged
-one are not judged.
+which filters of VGG-16 and VGG-19 by Oxford, of GoogLeNet by BVLC and of some others prefer horizontal or
+vertical gratings, edges of one polarity, or one of red, green and blue. Both VGGs were initialised from the
+same smaller one (Simonyan and Zisserman, 2014, section 3.1) and kept its filters in their order, and neither
+conversion to another format nor rescaling each filter changes what a filter prefers. Weights that answer like
+neither the right version nor an exchanged one are not judged.
 """
 
 from __future__ import annotations
@@ -18,28 +18,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from nst.files import sha256
-from nst.formats.known import CAFFE_MEAN, fingerprint
+from nst.formats.first_filters import BY_NETWORK, FirstFilters, known_filters
+from nst.formats.known import fingerprint
 from nst.networks.architectures import ARCHITECTURES, CUT, narrowed
 from nst.networks.weights import Weights
 
 OK, UNKNOWN, FAILED = "OK", "unknown", "FAILED"
 
-# For each stimulus the conv1_1 filters of Oxford's VGG that answer most to it and least to its rivals.
-GRATINGS = {
-    "horizontal": (43, 10, 9, 38, 37, 14, 3, 41),
-    "vertical": (58, 57, 51, 24, 56, 55, 28, 63),
-}
-COLOURS = {
-    "red": (16, 32, 48, 19, 29, 7, 53, 46),
-    "green": (40, 12, 11, 44, 17, 38, 2, 24),
-    "blue": (9, 20, 5, 39, 49, 54, 1, 23),
-}
-EDGES = {
-    "bright above": (43, 38, 21, 41, 10, 3, 0, 20),
-    "bright below": (26, 47, 37, 14, 53, 34, 30, 9),
-    "bright left": (51, 48, 6, 44, 57, 24, 63, 62),
-    "bright right": (58, 60, 35, 42, 49, 56, 55, 28),
-}
+GRATINGS, COLOURS, EDGES = (getattr(BY_NETWORK["vgg"], kind) for kind in ("gratings", "colours", "edges"))
 # What it means when the filters known for stimulus i answer to stimulus order[i] instead.
 AXES = {(0, 1): OK, (1, 0): "swapped axes"}
 TURNS = {
@@ -188,11 +174,11 @@ def stimuli() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return grey[0], colours, grey[1]
 
 
-def respond(weights: Weights, pictures: np.ndarray) -> np.ndarray:
-    """Return what conv1_1 makes of RGB pictures, in float64 and without padding: `(K, 14, 14, filters)`."""
+def respond(weights: Weights, pictures: np.ndarray, layer: str = "conv1_1") -> np.ndarray:
+    """Return what the first layer makes of RGB pictures, in float64 without padding or stride: `(K, h, w, filters)`."""
     pixels = pictures if weights.channel_order == "RGB" else pictures[..., ::-1]
     x = (pixels - np.asarray(weights.mean)) * np.asarray(weights.scale)
-    kernel = weights.arrays["conv1_1.weight"].astype(np.float64)
+    kernel = weights.arrays[f"{layer}.weight"].astype(np.float64)
     windows = np.lib.stride_tricks.sliding_window_view(
         x, kernel.shape[:2], axis=(1, 2)
     )  # (K, H, W, C, kh, kw)
@@ -228,36 +214,38 @@ def match(responses: np.ndarray, groups: dict, readings: dict) -> tuple[tuple, f
 
 
 def check_responses(weights: Weights) -> list[Check]:
-    """Tell exchanged axes, turned kernels, and exchanged channels from what conv1_1 answers."""
+    """Tell exchanged axes, turned kernels, and exchanged channels from what the first layer answers."""
     names = ("axes", "orientation", "channel order")
-    kernel = weights.arrays.get("conv1_1.weight")
-    if kernel is None or kernel.shape != (3, 3, 3, 64):
+    known = known_filters(weights)
+    if known is None:
         return [Check(name, UNKNOWN, "no expectation for these weights") for name in names]
-    gratings, colours, edges = (respond(weights, pictures) for pictures in stimuli())
+    gratings, colours, edges = (respond(weights, pictures, known.layer) for pictures in stimuli())
+    middle = (
+        17 - known.shape[0]
+    ) // 2  # here and one place before, a kernel sees as much of both sides of an edge
+    edges = edges[:, middle - 1 : middle + 1, middle - 1 : middle + 1]
     found = [
-        (match(gratings.std((1, 2)), GRATINGS, AXES), AXES, "gratings"),
-        (match(edges[:, 6:8, 6:8].mean((1, 2)), EDGES, TURNS), TURNS, "edges"),
-        (match(colours.mean((1, 2)), COLOURS, ORDERS), ORDERS, "colours"),
+        (match(gratings.std((1, 2)), known.gratings, AXES), AXES, "gratings"),
+        (match(edges.mean((1, 2)), known.edges, TURNS), TURNS, "edges"),
+        (match(colours.mean((1, 2)), known.colours, ORDERS), ORDERS, "colours"),
     ]
     likeness = float(np.mean([best for (_, best, _), _, _ in found]))
     if likeness < RECOGNISED:
-        detail = (
-            f"no expectation for these weights: they are not Oxford's (likeness {likeness:.2f} of {LIKENESS})"
-        )
+        detail = f"no expectation for these weights: they are not {known.whose} (likeness {likeness:.2f} of {LIKENESS})"
         return [Check(name, UNKNOWN, detail) for name in names]
     checks = []
     for name, ((order, best, second), readings, shown) in zip(names, found, strict=True):
         detail = f"shown {shown}, the known filters answer so with {best:.2f}, next reading {second:.2f}"
         checks.append(Check(name, readings[order], detail))
-    return [*checks, check_mean(weights)]
+    return [*checks, check_mean(weights, known)]
 
 
-def check_mean(weights: Weights) -> Check:
-    """Oxford's mean is larger in red than in blue; the other way round it was stored in the other order."""
+def check_mean(weights: Weights, known: FirstFilters) -> Check:
+    """The mean is larger in red than in blue; the other way round it was stored in the other order."""
     red_first = weights.mean if weights.channel_order == "RGB" else weights.mean[::-1]
     detail = "red {:.6g}, green {:.6g}, blue {:.6g}".format(*red_first)
-    if np.allclose(red_first, CAFFE_MEAN[::-1], atol=1.0):
+    if np.allclose(red_first, known.mean, atol=1.0):
         return Check("mean", OK, detail)
-    if np.allclose(red_first, CAFFE_MEAN, atol=1.0):
+    if np.allclose(red_first, known.mean[::-1], atol=1.0):
         return Check("mean", "swapped channel order", f"{detail}: red and blue are exchanged")
-    return Check("mean", UNKNOWN, f"{detail}: not the mean that Oxford used")
+    return Check("mean", UNKNOWN, f"{detail}: not the mean that was used in {known.whose} training")

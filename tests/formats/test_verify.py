@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nst.formats import read
 from nst.formats import verify as checks
+from nst.formats.first_filters import known_filters
 from nst.formats.known import find_weights
 from nst.networks.weights import Weights
 
@@ -43,8 +46,6 @@ def right(request) -> Weights:
     path = find_weights("vgg19")
     if path is None:
         pytest.skip("no VGG-19 in NST_WEIGHTS")
-    from nst.formats import read
-
     return read(path, "vgg19")
 
 
@@ -220,3 +221,41 @@ def test_deepest_layer_follows_the_network():
     """The name comes from the order of the network, not of the file."""
     arrays = {"conv2_1.weight": 0, "conv1_2.weight": 0, "conv1_1.weight": 0}
     assert checks.deepest_layer(Weights(arrays, "vgg19")) == "conv2_1"
+
+
+REAL_FILES = ("bvlc_googlenet.npz", "squeezenet_v1.1.npz", "alexnet_conv1_to_conv5.npz")
+
+
+@pytest.mark.parametrize("file", REAL_FILES)
+def test_the_first_filters_of_other_networks_are_known(file):
+    """As trained all is OK; exchanged axes, channels and sides of the kernel are each named; random filters are not."""
+    path = Path(os.environ.get("NST_WEIGHTS", ""), file)
+    if not path.is_file():
+        pytest.skip(f"NST_WEIGHTS does not name a folder with {file}")
+    weights = read(path)
+    name = f"{known_filters(weights).layer}.weight"
+    kernel = weights.arrays[name]
+    expected = {
+        "as it is": (kernel, "OK", "OK", "OK"),
+        "axes": (kernel.transpose(1, 0, 2, 3), "swapped axes", "swapped axes", "OK"),
+        "channels": (kernel[:, :, ::-1], "OK", "OK", "swapped channel order"),
+        "mirrored": (kernel[:, ::-1], "OK", "kernels mirrored", "OK"),
+        "shuffled": (np.roll(kernel, 1, axis=3), *["unknown"] * 3),
+    }
+    for change, (array, *three) in expected.items():
+        weights.arrays[name] = array
+        found = verdicts(weights)
+        assert [found[check] for check in ("axes", "orientation", "channel order")] == three, change
+
+
+def test_channels_are_told_by_the_filters_where_the_file_does_not_say(tmp_path):
+    """GoogLeNet with its red filters first is read as RGB, with the mean in that order."""
+    path = Path(os.environ.get("NST_WEIGHTS", ""), "bvlc_googlenet.npz")
+    if not path.is_file():
+        pytest.skip("NST_WEIGHTS does not name a folder with bvlc_googlenet.npz")
+    arrays = read(path).arrays
+    arrays["conv1/7x7_s2.weight"] = arrays["conv1/7x7_s2.weight"][:, :, ::-1]
+    np.savez(tmp_path / "w.npz", **arrays)
+    found = read(tmp_path / "w.npz")
+    assert (found.channel_order, found.mean) == ("RGB", (123.0, 117.0, 104.0))
+    assert "responds as BVLC's, RGB" in found.notes[-1]

@@ -47,9 +47,13 @@ def test_the_best_region_moves_with_the_picture(network: Network, photo: np.ndar
     """By a stride of 4 the same region of the picture wins with the same value; by half of one the value is another."""
     tap, margin = "relu3_1", 8
 
+    maps = {
+        start: network.forward(photo[None, :, start : start + 120], [tap])[0][tap][0] for start in (0, 4, 2)
+    }
+
     def best(start: int, channel: int) -> tuple[float, tuple[int, int]]:
-        plane = network.forward(photo[None, :, start : start + 120], [tap])[0][tap][0, ..., channel]
-        inner = plane[margin:-margin, margin:-margin]  # away from the borders, which do not move along
+        # away from the borders, which do not move along
+        inner = maps[start][margin:-margin, margin:-margin, channel]
         row, column = np.unravel_index(inner.argmax(), inner.shape)
         return float(inner.max()), (int(row), 4 * int(column) + start)
 
