@@ -11,17 +11,22 @@ COMMANDS = (look_unit, look_patches, look_layers, look_invert, look_page)
 """Each is a module with `add(commands)`, which adds its parser, whose default for `run` is what it does."""
 
 
-def main(argv: Sequence[str]) -> int:
-    """Do what the first argument names; see `python -m nst.look --help`."""
-    parser = Parser(
+def parser() -> Parser:
+    """Return the parser of `python -m nst.look`, with all commands."""
+    it = Parser(
         prog="python -m nst.look",
         description="See what the units of a network look for.",
         epilog="`python -m nst.look COMMAND --help` tells more.",
     )
-    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    commands = it.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for command in COMMANDS:
         command.add(commands)
-    options = parser.parse_args(list(argv))
+    return it
+
+
+def main(argv: Sequence[str]) -> int:
+    """Do what the first argument names; see `python -m nst.look --help`."""
+    options = parser().parse_args(list(argv))
     return options.run(options)
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from nst.dream import parse as parse_dream
 from nst.formats import write
 from nst.gradcheck import main as gradcheck
+from nst.look import parser as look_parser
 from nst.session.arguments import parse
 from nst.session.texture_arguments import parse as parse_texture
 
@@ -60,6 +62,16 @@ def test_commands_of_the_texture_door_are_understood():
     assert len(found) >= 3
     for arguments in found:
         parse_texture(arguments)
+
+
+def test_commands_that_look_inside_are_understood():
+    """Each line that calls nst.look or nst.dream passes the parser."""
+    looks, dreams = commands("nst.look"), commands("nst.dream")
+    assert len(looks) >= 3 and len(dreams) >= 3
+    for arguments in looks:
+        look_parser().parse_args(arguments)
+    for arguments in dreams:
+        parse_dream(arguments)
 
 
 def test_commands_of_the_gradient_check_are_understood(capsys):

@@ -16,11 +16,14 @@ COLOURS = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]
 As published with Lucid (Olah et al., 2017). Its rows belong to red, green and blue.
 """
 
+GAIN = 2.0
+"""How strong a picture coefficients of size 1 make: so a step of Adam means the same at every size and falloff."""
+
 GREY = 117.0
 """What is shown beyond the border of a picture: about the mean of photographs."""
 
 
-def waves(gain: float = 0.25) -> Network:
+def waves(falloff: float = 1.0) -> Network:
     r"""Return the layers from coefficients to a picture: waves, then colours, then the range 0..255.
 
     With W the waves of `nst.layers.Fourier`, M the matrix `COLOURS` divided by the length of its longest column, and s
@@ -29,11 +32,12 @@ def waves(gain: float = 0.25) -> Network:
         picture = 255 s(M W z)
 
     so that steps of one size in z change large and small shapes alike, and brightness more than hue, as photographs
-    do. Pixels never leave 0..255.
+    do. Pixels never leave 0..255. The larger `falloff` is, the `decay` of `nst.layers.Fourier`, the more of a step goes
+    into large shapes.
     """
     mixing = COLOURS / np.linalg.norm(COLOURS, axis=0).max()
     colours = Conv2d(np.ascontiguousarray(mixing.T[None, None]))
-    nodes = [Node("waves", Fourier(gain=gain)), Node("colours", colours), Node("range", Sigmoid(255))]
+    nodes = [Node("waves", Fourier(falloff, GAIN)), Node("colours", colours), Node("range", Sigmoid(255))]
     return Network(nodes).freeze()
 
 

@@ -128,13 +128,14 @@ def dream(
     image = picture
     for octave, size in enumerate(sizes(picture.shape[:2], settings.octaves, settings.scale), 1):
         base = resize_to(picture, size)
-        image = np.clip(base + resize_to(detail, size), 0, 255)
+        image = resize_to(detail, size)
+        np.clip(np.add(image, base, out=image), 0, 255, out=image)
         objective = objective_for(network, terms, size, settings.tile)
         for iteration in range(1, settings.iterations + 1):
             image, value, parts = _step(objective, image, settings, rng)
             if on_step(Dreamt(octave, iteration, image, value, parts)):
                 return image
-        detail = image - base
+        detail = np.subtract(image, base, out=base)
     return image
 
 
@@ -182,15 +183,17 @@ def zoom_sequence(
 
 def _step(objective, image, settings, rng) -> tuple[np.ndarray, float, dict[str, float]]:
     """Return the picture after one step, and value and parts before it."""
-    shift = tuple(rng.integers(-settings.jitter, settings.jitter + 1, 2))
-    at = objective(np.roll(image, shift, axis=(0, 1))[None])
-    ascent = -np.roll(at.gradient[0], (-shift[0], -shift[1]), axis=(0, 1))
-    mean = float(np.abs(ascent).mean(dtype=np.float64))
+    down, across = rng.integers(-settings.jitter, settings.jitter + 1, 2)
+    rolled = np.roll(image, (down, across), axis=(0, 1))[None]
+    at = objective(rolled)
+    # Row by row and in place, for a picture may be so large that each copy counts.
+    mean = sum(float(np.abs(row).sum(dtype=np.float64)) for row in at.gradient[0]) / image.size
     if not np.isfinite(mean):
         raise NstError("the gradient of the dream is not finite; use a smaller --step")
     if not mean:
         raise NstError(
             f"{', '.join(at.parts)}: nothing in this picture excites it, so that there is no way up"
         )
-    moved = image + np.float32(settings.step / mean) * ascent
-    return np.clip(moved, 0, 255, out=moved), at.value, at.parts
+    rolled -= np.multiply(at.gradient, np.float32(settings.step / mean), out=at.gradient)
+    np.clip(rolled, 0, 255, out=rolled)
+    return np.roll(rolled[0], (-down, -across), axis=(0, 1)), at.value, at.parts

@@ -22,12 +22,16 @@ from nst.inside.source import Source, read_network
 from nst.inside.target import term_of
 from nst.losses import Guide
 from nst.report import Trace, versions, write_json, write_report
+from nst.session.outputs import small
 
 LAYERS = {"googlenet": "inception_4c/output", "squeezenet": "fire8/concat"}
 """What is dreamt of when no layer is named; of another network the deepest ReLU but two."""
 GUIDE = 320  # pixels: longest side of a guide
 MOST = 40  # pictures along the way, in the report
-SHOWN = 480  # pixels: longest side of the pictures along the way, in the report
+RESULT, SHOWN = (
+    1280,
+    480,
+)  # pixels: longest side in the report, of the result and of the pictures along the way
 
 
 @dataclass
@@ -50,8 +54,7 @@ class _Diary:
         self.trace.add(number, step.value, step.parts, seconds=seconds, size=max(height, width))
         if step.iteration == self.settings.iterations:
             del self.pictures[MOST:]  # of a sequence, the first frames and the latest
-            small = resize(step.image, min(SHOWN, max(height, width)))
-            self.pictures.append((f"{self.frame}{width}x{height}", eight_bits(small)))
+            self.pictures.append((f"{self.frame}{width}x{height}", eight_bits(small(step.image, SHOWN))))
             pace = sum(row.seconds for row in self.trace.rows[-step.iteration :])
             self.say(
                 f"{self.frame}octave {step.octave} of {self.settings.octaves}, {width}x{height}: "
@@ -102,7 +105,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> str:
         "layers": [term.tap for term in terms], "network": source.name, "size": list(size), "seed": options.seed,
         "frames": options.frames, "zoom": options.zoom, "guide": options.guide,
     }  # fmt: skip
-    _report(output, (names[-1], eight_bits(frame)), diary, picture, about, hashes)
+    _report(output, (names[-1], eight_bits(small(frame, RESULT))), diary, picture, about, hashes)
     told = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
     return f"wrote {told}, {output.stem}.json, {output.stem}.html"
 
@@ -144,7 +147,7 @@ def _report(
         title=f"{picture.source.name}, dreamt",
         trace=diary.trace,
         result=result,
-        inputs=[(picture.source.name, eight_bits(resize(picture.pixels, min(640, max(picture.size)))))],
+        inputs=[(picture.source.name, eight_bits(small(picture.pixels, SHOWN)))],
         pictures=diary.pictures,
         settings=about,
         versions=versions(),

@@ -14,7 +14,7 @@ DESCRIPTION = """Make the picture that excites something most: LAYER:CHANNEL the
 LAYER:CHANNEL@ROW,COLUMN or LAYER:CHANNEL@middle one unit, LAYER:1+7*0.5 a mixture of channels, LAYER all of a layer,
 class:NAME or class:NUMBER a class of ImageNet before softmax."""
 
-OVERRIDES = ("iterations", "rate", "jitter", "turn", "zoom", "start")
+OVERRIDES = ("iterations", "rate", "jitter", "turn", "zoom", "falloff", "start")
 RULES = ("decay", "blur", "blur_every", "small_norm", "small_contribution")
 
 
@@ -48,7 +48,7 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
     add(
         "--recipe",
         default="waves",
-        help="waves (Lucid's), yosinski-1 to yosinski-4 (his table 1), plain (no rules at all)",
+        help="waves, lucid (waves with Lucid's settings), yosinski-1 to yosinski-4 (his table 1), plain (no rules)",
     )
     add("--iterations", type=whole(1), help="steps")
     add(
@@ -59,6 +59,11 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
     add("--jitter", type=number(0), help="each look is moved by up to so many pixels")
     add("--turn", type=number(0, 180), help="and turned by up to so many degrees")
     add("--zoom", type=number(0, 0.9), help="and zoomed by up to this share")
+    add(
+        "--falloff",
+        type=number(0, 4),
+        help="waves: amplitudes fall as this power of frequency; 1 as in photographs",
+    )
     add("--start", type=number(0, above=True), help="strength of the noise to start from")
     add("--decay", type=number(0, 1), help="pixels: share by which they fade at each step")
     add("--blur", type=number(0, 100), help="pixels: standard deviation of the blur")

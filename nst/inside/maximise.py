@@ -74,7 +74,7 @@ def maximise(
     objective = Objective(fused(network, {term.tap for term in terms}), terms)
     mean = mean_colour(network)
     view = views(rng, recipe.jitter, recipe.turn, recipe.zoom)
-    canvas = Canvas(objective, waves() if recipe.space == "waves" else None, view)
+    canvas = Canvas(objective, waves(recipe.falloff) if recipe.space == "waves" else None, view)
     z = _start(canvas, recipe, (count, *size, 3), mean, rng)
     label = terms[0].label
     before = objective.only(label)(canvas.pictures(z)).value

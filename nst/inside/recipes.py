@@ -23,6 +23,8 @@ class Recipe:
         Of pixels: how much the activation shall grow at each step; the rate is then the most.
     jitter, turn, zoom : float
         How far the picture is moved (pixels), turned (degrees) and zoomed (share) at random before each look.
+    falloff : float
+        Of waves: amplitudes fall as this power of the frequency; 1 in photographs.
     start : float
         The standard deviation of what is started from: coefficients, or grey levels about the mean.
     rules : Regularisers
@@ -36,16 +38,21 @@ class Recipe:
     jitter: float = 16.0
     turn: float = 10.0
     zoom: float = 0.1
+    falloff: float = 1.5
     start: float = 0.01
     rules: Regularisers = field(default_factory=Regularisers)
 
 
 def _pixels(iterations: int, rate: float, progress: float | None = None, **rules: float) -> Recipe:
-    return Recipe("pixels", iterations, rate, progress, 0, 0, 0, 10, Regularisers(**rules))
+    return Recipe(
+        "pixels", iterations, rate, progress, jitter=0, turn=0, zoom=0, start=10, rules=Regularisers(**rules)
+    )
 
 
 RECIPES = {
     "waves": Recipe(),
+    # As Lucid has it: amplitudes as in photographs, small views, more steps.
+    "lucid": Recipe(iterations=512, jitter=16, turn=10, zoom=0.1, falloff=1.0),
     # The four sets that Yosinski et al. chose from 300 (table 1), with the rates of their program.
     "yosinski-1": _pixels(500, 100, 2, blur=0.5, blur_every=4, small_norm=50),
     "yosinski-2": _pixels(750, 100, decay=0.3, small_norm=20),

@@ -14,7 +14,8 @@ class Fourier(Layer):
     across (frequencies above half the length count as negative ones)::
 
         y_hw = 1/sqrt(H W) sum_uv s_uv z_uv cas(2 pi (u h / H + v w / W))
-        s_uv = gain / max(f_uv, 1 / max(H, W))^decay          f_uv = sqrt((u/H)^2 + (v/W)^2), in periods a pixel
+        a_uv = 1 / max(f_uv, 1 / max(H, W))^decay         f_uv = sqrt((u/H)^2 + (v/W)^2), in periods a pixel
+        s_uv = gain a_uv / sqrt(mean a^2)
 
     This is Hartley's real form of the Fourier transform. Real and imaginary part of a coefficient and of its
     conjugate at -u, -v are two numbers twice; here z_uv and z_(-u)(-v) are the two. From the complex transform F of
@@ -35,17 +36,17 @@ class Fourier(Layer):
     decay : float
         0 for white noise, 1 for photographs.
     gain : float
-        Multiplies all.
+        The standard deviation of the picture that coefficients of standard deviation 1 make, whatever the size.
     """
 
-    def __init__(self, decay: float = 1.0, gain: float = 0.25) -> None:
+    def __init__(self, decay: float = 1.0, gain: float = 1.0) -> None:
         self.decay, self.gain = float(decay), float(gain)
 
     def weights(self, height: int, width: int) -> np.ndarray:
         """Return s, of shape (1, H, W, 1), in float64."""
         frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
-        least = 1 / max(height, width)
-        return (self.gain / np.maximum(frequency, least) ** self.decay)[None, :, :, None]
+        amplitude = np.maximum(frequency, 1 / max(height, width)) ** -self.decay
+        return (self.gain * amplitude / np.sqrt(np.mean(amplitude**2)))[None, :, :, None]
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, None]:
         """Return the picture of the coefficients `x` (N, H, W, C), and nothing."""

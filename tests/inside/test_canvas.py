@@ -7,7 +7,7 @@ import pytest
 
 from nst.checks import check_objective
 from nst.engine import Objective
-from nst.inside.canvas import COLOURS, GREY, Canvas, views, waves
+from nst.inside.canvas import COLOURS, GAIN, GREY, Canvas, views, waves
 from nst.layers import Fourier, Warp
 from nst.losses import Energy
 from nst.networks import Network
@@ -23,10 +23,10 @@ def test_the_gradient_is_that_of_the_view_that_was_looked_at(objective):
     z = np.random.default_rng(0).standard_normal((1, 24, 20, 3))
 
     def looked_at(point: np.ndarray):
-        return Canvas(objective, waves(1.0), views(np.random.default_rng(7), 4, 20, 0.2))(point)
+        return Canvas(objective, waves(), views(np.random.default_rng(7), 4, 20, 0.2))(point)
 
     assert check_objective(looked_at, z).error < 1e-6
-    canvas = Canvas(objective, waves(1.0), views(np.random.default_rng(7), 4, 20, 0.2))
+    canvas = Canvas(objective, waves(), views(np.random.default_rng(7), 4, 20, 0.2))
     assert canvas(z).value != canvas(z).value
 
 
@@ -44,7 +44,7 @@ def test_waves_can_make_any_picture():
     picture = np.random.default_rng(2).uniform(5, 250, (1, 11, 14, 3))
     mixing = COLOURS / np.linalg.norm(COLOURS, axis=0).max()
     mixed = np.log(picture / (255 - picture)) @ np.linalg.inv(mixing).T
-    made = Canvas(Objective.__new__(Objective), waves()).pictures(Fourier(gain=0.25).coefficients(mixed))
+    made = Canvas(Objective.__new__(Objective), waves()).pictures(Fourier(1.0, GAIN).coefficients(mixed))
     np.testing.assert_allclose(made, picture, rtol=0, atol=1e-8)
 
 
@@ -62,6 +62,15 @@ def test_a_pattern_that_is_fourier_transformed_twice_is_itself():
     x = np.random.default_rng(4).standard_normal((2, 5, 8, 3))
     layer = Fourier(decay=0, gain=1)
     np.testing.assert_allclose(layer.forward(layer.forward(x)[0])[0], x, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (31, 64)])
+@pytest.mark.parametrize("decay", [0.0, 1.0, 1.5])
+def test_the_gain_is_the_contrast(size, decay):
+    """Coefficients of standard deviation 1 make a picture of standard deviation `gain`, at every size and decay."""
+    weights = Fourier(decay, 3.0).weights(*size)
+    assert np.sqrt(np.mean(weights**2)) == pytest.approx(3.0)
+    assert weights.max() == weights[0, 0, 0, 0] or decay == 0
 
 
 def test_a_warp_that_does_nothing_and_one_that_moves():
