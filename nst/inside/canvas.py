@@ -16,7 +16,7 @@ COLOURS = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]
 As published with Lucid (Olah et al., 2017). Its rows belong to red, green and blue.
 """
 
-GAIN = 2.0
+GAIN = 2.5
 """How strong a picture coefficients of size 1 make: so a step of Adam means the same at every size and falloff."""
 
 GREY = 117.0

@@ -32,12 +32,12 @@ class Recipe:
     """
 
     space: str = "waves"
-    iterations: int = 512
+    iterations: int = 160
     rate: float = 0.05
     progress: float | None = None
-    jitter: float = 16.0
+    jitter: float = 24.0
     turn: float = 10.0
-    zoom: float = 0.1
+    zoom: float = 0.3
     falloff: float = 1.5
     start: float = 0.01
     rules: Regularisers = field(default_factory=Regularisers)
@@ -52,7 +52,7 @@ def _pixels(iterations: int, rate: float, progress: float | None = None, **rules
 RECIPES = {
     "waves": Recipe(),
     # As Lucid has it: amplitudes as in photographs, small views, more steps.
-    "lucid": Recipe(iterations=512, jitter=16, turn=10, zoom=0.1, falloff=1.0),
+    "lucid": Recipe(iterations=512, rate=0.03, jitter=16, zoom=0.1, falloff=1.0),
     # The four sets that Yosinski et al. chose from 300 (table 1), with the rates of their program.
     "yosinski-1": _pixels(500, 100, 2, blur=0.5, blur_every=4, small_norm=50),
     "yosinski-2": _pixels(750, 100, decay=0.3, small_norm=20),
