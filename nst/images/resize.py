@@ -30,7 +30,9 @@ def resize(pixels: np.ndarray, longest_side: int) -> np.ndarray:
     return resize_to(pixels, fit_size((pixels.shape[0], pixels.shape[1]), longest_side))
 
 
-def resize_to(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize_to(
+    pixels: np.ndarray, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
+) -> np.ndarray:
     """Resize by Lanczos (a = 3), whose support grows with the reduction, so that nothing aliases.
 
     Works on each channel in float32, without rounding to eight bits, and in gamma space, on the numbers as
@@ -43,6 +45,8 @@ def resize_to(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         (H, W) or (H, W, C) of a floating dtype, or of bytes, which become float32.
     size
         Height and width of the result, at least one pixel each.
+    box
+        Top, left, bottom and right of the part that is shown, in pixels or fractions of them; all of it by default.
 
     Returns
     -------
@@ -53,12 +57,13 @@ def resize_to(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if height < 1 or width < 1:
         raise NstError(f"a picture of {width}x{height} pixels cannot be made")
     dtype = pixels.dtype if np.issubdtype(pixels.dtype, np.floating) else np.float32
-    if pixels.shape[:2] == (height, width):
+    if pixels.shape[:2] == (height, width) and box is None:
         return pixels.astype(dtype)
     channels = pixels.reshape(*pixels.shape[:2], -1)
     result = np.empty((height, width, channels.shape[-1]), dtype)
+    part = box and (box[1], box[0], box[3], box[2])  # Pillow counts columns first
     for c in range(channels.shape[-1]):
         channel = Image.fromarray(np.ascontiguousarray(channels[..., c], np.float32))
-        result[..., c] = np.asarray(channel.resize((width, height), Image.Resampling.LANCZOS))
+        result[..., c] = np.asarray(channel.resize((width, height), Image.Resampling.LANCZOS, box=part))
     np.clip(result, pixels.min(), pixels.max(), out=result)
     return result.reshape(height, width, *pixels.shape[2:])

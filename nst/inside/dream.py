@@ -11,8 +11,6 @@ from nst.engine import Objective, TiledObjective
 from nst.engine.objective import Term
 from nst.errors import NstError
 from nst.images import resize_to
-from nst.inside.canvas import GREY
-from nst.layers import Warp
 from nst.networks import Network, fused
 from nst.networks.extent import grid
 from nst.networks.tiling import Tiling
@@ -155,8 +153,10 @@ def objective_for(network: Network, terms: Sequence[Term], size: tuple[int, int]
 
 
 def zoomed(picture: np.ndarray, share: float) -> np.ndarray:
-    """Return a picture (H, W, 3) magnified about its middle, `share` cut off along each side in all."""
-    return Warp.turned(zoom=1 / (1 - share), fill=GREY).forward(picture[None])[0][0]
+    """Return a picture (H, W, 3) magnified about its middle, of which `share` of each side is cut off."""
+    height, width = picture.shape[:2]
+    top, left = height * share / 2, width * share / 2
+    return resize_to(picture, (height, width), (top, left, height - top, width - left))
 
 
 def zoom_sequence(
@@ -178,7 +178,8 @@ def zoom_sequence(
     for number in range(1, frames + 1):
         picture = one(picture, number)
         yield picture
-        picture = zoomed(picture, share)
+        if number < frames:
+            picture = zoomed(picture, share)
 
 
 def _step(objective, image, settings, rng) -> tuple[np.ndarray, float, dict[str, float]]:
