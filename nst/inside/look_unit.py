@@ -7,6 +7,7 @@ import dataclasses
 import sys
 
 from nst.cli import Parser
+from nst.errors import printable
 from nst.inside.source import add_network
 from nst.session.values import number, whole
 
@@ -79,17 +80,27 @@ def run(options: argparse.Namespace) -> int:
     from nst.inside.source import read_network
     from nst.inside.target import term_of
     from nst.inside.unit_sheet import Job, make
+    from nst.kernels.compiled import before_compiling
 
+    say = _silent if options.quiet else _say
+    before_compiling(lambda: say("compiling the kernels for this machine, once: about 10 s"))
     chosen = _changed(recipe(options.recipe), options)
     output = check_target(options.output)
     source = read_network(options)
     terms = [term_of(target, source, options.power) for target in options.targets]
-    say = (lambda line: None) if options.quiet else (lambda line: print(line, file=sys.stderr, flush=True))
     say(source.line)
     job = Job(source, dict(zip(options.targets, terms, strict=True)), chosen, options, output)
     for line in make(job, say):
-        print(line, flush=True)
+        print(printable(line), flush=True)
     return 0
+
+
+def _say(line: str) -> None:
+    print(printable(line), file=sys.stderr, flush=True)
+
+
+def _silent(line: str) -> None:
+    """Say nothing: `--quiet`."""
 
 
 def _changed(recipe: object, options: argparse.Namespace) -> object:
