@@ -69,6 +69,15 @@ def test_settings_change_the_recipe(look, tmp_path):
     assert (recipe["rules"]["blur_every"], recipe["rules"]["decay"]) == (4, 1e-4)
 
 
+def test_stretched_pictures_have_full_contrast(look):
+    """A faint picture becomes a strong one with grey in the middle; the activation is that of the faint one."""
+    faint = "fire3/concat:5", "--recipe", "plain", "--start", "1", "--rate", "1e-6"
+    plain, strong = (look(*faint, *flags)[1].split("(")[0] for flags in ((), ("--stretch", "-o", "b.png")))
+    assert plain == strong
+    weak, full = (np.asarray(Image.open(name), float) for name in ("unit.png", "b.png"))
+    assert weak.std() < 20 < 35 < full.std() and abs(full.mean() - 127.5) < 3
+
+
 def test_pictures_of_one_target_differ(look):
     """Several begin from different noise, and diversity is understood."""
     assert look("fire3/concat:5", "--count", "2", "--diversity", "10")[0] == 0

@@ -21,8 +21,9 @@ from lessons.figures.drawing import Drawn, figure, panels, picture
 from nst.formats.known import find_weights
 from nst.images import load, resize
 from nst.inside.dream import Dream, dream
-from nst.inside.maximise import maximise
+from nst.inside.maximise import maximise, mean_colour
 from nst.inside.recipes import RECIPES
+from nst.inside.sheet import stretched
 from nst.inside.source import Source, read_network
 from nst.inside.target import term_of
 from nst.layers import Softmax
@@ -50,7 +51,7 @@ DEPTH = {
     "inception_4d/output:150": "4d",
     "inception_5a/output:33": "5a",
 }
-STEPS = 100  # of each recipe in the comparison; by then they have shown what they are
+STEPS = 160  # of each recipe in the comparison; by then they have shown what they are
 SIDE = 224
 
 
@@ -119,7 +120,9 @@ def recipes() -> Image.Image:
     """One class by several recipes."""
     shown, captions = [], []
     for name in ("plain", "yosinski-1", "yosinski-2", "yosinski-3", "yosinski-4", "waves"):
-        pixels, chance = wanted("class:flamingo", name, **({} if name == "waves" else {"iterations": STEPS}))
+        waves = name == "waves"
+        pixels, chance = wanted("class:flamingo", name, **({} if waves else {"iterations": STEPS}))
+        pixels = pixels if waves else stretched(pixels, mean_colour(source().network))
         shown.append(tile(pixels, 144))
         captions.append(f"{name}, {chance:.3f}")
     return panels(shown, captions, columns=3, gap=8)

@@ -40,6 +40,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     it.add_argument("--diversity-layer", metavar="LAYER", help="where; default: the target's own")
     it.add_argument("--power", type=number(0), default=2.0, help="of the cosine, for a mixture of channels")
     it.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, help="of starts and views")
+    it.add_argument(
+        "--stretch", action="store_true", help="save with full contrast, as Yosinski's program does"
+    )
     it.add_argument("--quiet", action="store_true", help="print errors only")
     _add_recipe(it.add_argument_group("how", "each changes one setting of the recipe"))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 GAP = 4  # pixels between pictures
+STRETCHED = 99.8  # per cent of all numbers that a stretched picture does not clip
 
 
 def sheet(rows: Sequence[Sequence[np.ndarray]], gap: int = GAP) -> np.ndarray:
@@ -26,3 +27,14 @@ def sheet(rows: Sequence[Sequence[np.ndarray]], gap: int = GAP) -> np.ndarray:
             top, left = i * (height + gap), j * (width + gap)
             result[top : top + height, left : left + width] = picture
     return result
+
+
+def stretched(picture: np.ndarray, grey: np.ndarray) -> np.ndarray:
+    """Return a picture (H, W, 3) with the contrast that fills 0..255, its `grey` in the middle.
+
+    What plain ascent makes of pixels can be so faint that only the network sees it. Yosinski's program, too, saves its
+    pictures so.
+    """
+    deviation = picture - grey.astype(picture.dtype)
+    most = np.percentile(np.abs(deviation), STRETCHED)
+    return np.clip(127.5 + deviation * picture.dtype.type(127.5 / max(most, 1e-6)), 0, 255)

@@ -16,10 +16,10 @@ from nst.engine.objective import Term
 from nst.errors import NstError
 from nst.files import sha256
 from nst.images import save
-from nst.inside.maximise import Maximised, maximise
+from nst.inside.maximise import Maximised, maximise, mean_colour
 from nst.inside.recipes import Recipe
 from nst.inside.record import write_record
-from nst.inside.sheet import sheet
+from nst.inside.sheet import sheet, stretched
 from nst.inside.source import Source
 from nst.layers import Softmax
 from nst.losses import ClassScore, Diversity
@@ -59,7 +59,11 @@ def make(job: Job, say: Callable[[str], None]) -> Iterator[str]:
     rows, results = [], []
     for target, term in job.terms.items():
         found, seconds = _one(job, target, wanted[target], say)
-        rows.append(list(found.pictures))
+        shown = found.pictures
+        if job.options.stretch:
+            grey = mean_colour(job.source.network)
+            shown = [stretched(picture, grey) for picture in shown]
+        rows.append(list(shown))
         results.append(_result(job, target, term, found, seconds))
         save(job.output, sheet(rows))
         _write_record(job, results)
@@ -115,6 +119,7 @@ def _write_record(job: Job, results: list[dict[str, Any]]) -> None:
         "count": job.options.count,
         "diversity": job.options.diversity,
         "seed": job.options.seed,
+        "stretch": job.options.stretch,
         "network": job.source.name,
     }
     write_record(job.output, settings, {"weights": sha256(job.source.path)}, results)
