@@ -142,11 +142,11 @@ def _scores(options: argparse.Namespace, network):
 
 
 def _pictures(options: argparse.Namespace):
-    from nst.pruning.source import found_pictures, square
+    from nst.pruning.source import some_pictures, square
 
     if not options.pictures:
         raise NstError(f"--by {options.by} looks at pictures: name files or folders with --pictures")
-    return [square(path, options.side) for path in found_pictures(options.pictures, options.count)]
+    return [square(path, options.side) for path in some_pictures(options.pictures, options.count)]
 
 
 def _target(options: argparse.Namespace) -> Path:

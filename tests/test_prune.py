@@ -126,7 +126,7 @@ def test_answers_are_counted(door, tmp_path):
     [
         (["cut", "SMALL", "out.npz", "--pictures", PICTURES[0]], "must end in .h5"),
         (["cut", "SMALL", "SMALL", "--pictures", PICTURES[0]], "--force overwrites"),
-        (["cut", "SMALL", "DEST", "--pictures", "absent"], "no picture or folder absent"),
+        (["cut", "SMALL", "DEST", "--pictures", "absent"], "absent does not exist"),
         (["cut", "SMALL", "DEST", "--pictures", PICTURES[0], "--width", "5/4"], "no share above 0"),
         (["remove", "SMALL", "DEST", "--by", "activation"], "looks at pictures"),
         (["rank", "SMALL", "--layers", "conv9_1"], "no layer 'conv9_1'"),

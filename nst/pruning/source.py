@@ -13,10 +13,9 @@ from nst import formats
 from nst.errors import NstError
 from nst.files import sha256
 from nst.images import load, resize_to
+from nst.images.folder import pictures_in
 from nst.networks import CUT, Network, Weights, build
 from nst.networks.vgg import BLOCKS
-
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def _is_vgg(weights: Weights) -> bool:
     return weights.network.removesuffix(CUT) in BLOCKS
 
 
-def found_pictures(paths: Sequence[str | os.PathLike], most: int) -> list[Path]:
+def some_pictures(paths: Sequence[str | os.PathLike], most: int) -> list[Path]:
     """Return the files of pictures, those of folders included, evenly thinned to at most so many.
 
     Raises
@@ -46,16 +45,7 @@ def found_pictures(paths: Sequence[str | os.PathLike], most: int) -> list[Path]:
     NstError
         When a path does not exist, and when no picture is found.
     """
-    files: list[Path] = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            files += sorted(one for one in path.rglob("*") if one.suffix.lower() in ENDINGS and one.is_file())
-        elif path.exists():
-            files.append(path)
-        else:
-            raise NstError(f"there is no picture or folder {path}")
-    if not files:
-        raise NstError(f"no pictures ({', '.join(ENDINGS)}) in {', '.join(map(str, paths))}")
+    files = [path for path, _ in pictures_in(paths)]
     step = max(1.0, len(files) / most)
     return [files[int(index * step)] for index in range(min(most, len(files)))]
 
