@@ -57,7 +57,11 @@ def _seconds(plan: Plan, scale: Scale, layout: Layout, count: int, pace: Calibra
 
 
 def _evaluation(pace: Calibration, layout: Layout, shape: tuple[int, ...]) -> float:
-    """Return the seconds of one evaluation: of a tile, one more walk forward than of a whole picture, or two."""
+    """Return the seconds of one evaluation: of a tile, one more walk forward than of a whole picture, or two.
+
+    Losses are taken of what a tile owns alone. They count here as if the halo were its own too, which makes up for
+    the copies of its features that are made for them.
+    """
     if layout.content is None:
         return pace.step(shape).total
     more = 2 if layout.keep == "nothing" else 1
