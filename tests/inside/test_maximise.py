@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import os
 
 import numpy as np
 import pytest
 
 from nst.errors import NstError
+from nst.formats.known import find_weights
 from nst.inside.maximise import maximise, mean_colour
 from nst.inside.recipes import RECIPES, Recipe
-from nst.layers import Conv2d, Preprocess, ReLU
+from nst.inside.source import read_network
+from nst.inside.target import term_of
+from nst.layers import Conv2d, Preprocess, ReLU, Softmax
 from nst.losses import Channel, Diversity, Unit
 from nst.networks import Network, Node
 
@@ -82,3 +87,14 @@ def test_the_grey_of_a_network(order: str) -> None:
     mean = (104.0, 117.0, 123.0) if order == "BGR" else (123.0, 117.0, 104.0)
     network = Network([Node("input", Preprocess(mean, 0.02, order))])
     np.testing.assert_allclose(mean_colour(network), (123, 117, 104), rtol=1e-5)
+
+
+def test_googlenet_is_sure_of_what_it_has_painted() -> None:
+    """The picture that its score of a class paints, looked at as it is, has that class with over 0.9 probability."""
+    if not os.environ.get("NST_WEIGHTS") or not find_weights("googlenet"):
+        pytest.skip("$NST_WEIGHTS has no weights of GoogLeNet")
+    source = read_network(argparse.Namespace(network="googlenet", weights=None))
+    term = term_of("class:flamingo", source)
+    found = maximise(source.network, [term], Recipe(iterations=25), (224, 224))
+    scores = source.network.forward(found.pictures, [source.scores])[0][source.scores]
+    assert Softmax().forward(scores)[0][0, 130] > 0.9
