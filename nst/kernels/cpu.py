@@ -188,6 +188,8 @@ def conv2d_relu_forward(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Convolution, ReLU and 2x2 pooling as one; see `nst.kernels.reference.conv2d_relu_forward`."""
     x = _checked(x, (*x.shape[:3], filters.groups * filters.weight.shape[2]), "x")
+    if bias is not None:
+        _checked(bias, (filters.weight.shape[3],), "bias")
     if filters.suits_winograd(filters.output_shape(x.shape)[1:3]):
         return cpu_winograd.forward(x, filters.winograd, bias, filters.padding, pool, relu)
     if SIMD == "plain":

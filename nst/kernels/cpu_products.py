@@ -19,10 +19,8 @@ from nst.kernels.vectors import (
     WIDTH,
     copy64,
     multiply,
-    multiply_add,
     multiply_add_narrow,
     multiply_add_vector,
-    round_up,
     take,
 )
 
@@ -184,7 +182,7 @@ def matrix_product(
     (a, a_steps), (b, b_steps) = _flat(a), _flat(b)
     none, counter = np.zeros(columns + PANEL, np.float32), np.zeros(1, np.int64)
     width = panel_width(columns)
-    at_once = round_up(-(-rows * -(-columns // width) // (SHARES * workers)), ROWS * NARROW_ROWS // 2)
+    at_once = max(ROWS * 4, rows * -(-columns // width) // (SHARES * workers) // 24 * 24)
     _multiply(
         workers, a, a_steps, b, b_steps, depth, product[None, None], width, at_once, none, scratch, counter
     )
@@ -203,20 +201,22 @@ def _multiply(worker, arguments):
     """Compute some rows of one panel of the product in each task, of the sums DEPTH terms at a time."""
     a, a_steps, b, b_steps, depth, product, width, at_once, none, scratch, counter = given(arguments)
     rows, columns = product.shape[2:]
-    panels, blocks = -(-columns // width), -(-rows // at_once)
+    panels, blocks = -(-columns // width), max(1, rows // at_once)
     cells = scratch[worker][:CELLS]
     task = take(counter.ctypes.data)
     while task < panels * blocks:
         number, block = task % panels, task // panels
         first = block * at_once
-        count = min(at_once, rows - first)
+        count = at_once if block + 1 < blocks else rows - first
         for k in range(0, depth, DEPTH):
             terms = min(DEPTH, depth - k)
             panel = scratch[worker][CELLS:][: terms * width].reshape((terms, width))
             _copy_panel(b, b_steps, k, number * width, columns, panel)
             row = first
-            if (number + 1) * width <= columns and width == PANEL:
-                row = _whole_rows(a, a_steps, panel, terms, k, product, first, first + count, number * width)
+            if k == 0 and (number + 1) * width <= columns and width == PANEL:
+                row = _whole_rows(a, a_steps, panel, terms, product, first, count, number * width)
+            if row == first + count:
+                continue
             here = np.int64(a.ctypes.data) + (row * a_steps[0] + k * a_steps[1]) * FLOATS
             multiply_rows(
                 here, a_steps[0] * FLOATS, a_steps[1] * FLOATS, 0, 1, terms, panel, none, number,
@@ -226,16 +226,17 @@ def _multiply(worker, arguments):
 
 
 @inlined
-def _whole_rows(a, a_steps, panel, terms, k, product, row, end, column):
-    """Fill, or from k = 1 on add to, the columns of one panel in as many rows as registers hold; return the next."""
+def _whole_rows(a, a_steps, panel, terms, product, row, count, column):
+    """Fill the columns of one panel in whole blocks of rows, and return the next row.
+
+    None is left, or so many that the last block can begin among those that are done.
+    """
     step, a_row, a_k = product.shape[3] * FLOATS, a_steps[0] * FLOATS, a_steps[1] * FLOATS
     b, c = np.int64(panel.ctypes.data), np.int64(product.ctypes.data) + row * step + column * FLOATS
-    here = np.int64(a.ctypes.data) + row * a_row + k * a_k
-    while row + ROWS <= end:
-        if k:
-            multiply_add(here, a_row, a_k, b, PANEL * FLOATS, c, step, terms, c + ROWS * step)
-        else:
-            multiply(here, a_row, a_k, b, PANEL * FLOATS, c, step, terms, c + ROWS * step)
+    here = np.int64(a.ctypes.data) + row * a_row
+    for _ in range(count // ROWS - (1 if count % ROWS else 0)):
+        ahead = c + ROWS * step if step == PANEL * FLOATS else b  # where the next rows will be written
+        multiply(here, a_row, a_k, b, PANEL * FLOATS, c, step, terms, ahead)
         row, here, c = row + ROWS, here + ROWS * a_row, c + ROWS * step
     return row
 

@@ -5,7 +5,8 @@ n x n values of a tile (a matrix product over channels, where nearly all the tim
 Two ways to go about it:
 
 - *fused*: each task takes a block of tiles through all three steps, so that V and M stay in its core's own cache.
-  It reads all of U, which is four times as large as the weights: for layers of less than 512 channels.
+  It reads all of U, which is four times as large as the weights: for layers of less than 512 channels,
+  where each thread has tiles enough.
 - *phased*: each step for all tiles before the next. A task of the second step makes the panels of U that it multiplies
   by, from the nine taps, so that U never exists as a whole; each is made once for hundreds of tiles.
 
@@ -40,14 +41,15 @@ from nst.kernels.winograd_tiles import (
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
-Launch = tuple[int, int, tuple[int, ...]]  # number of tasks, stage, and the plan but for what is of one call
+Launches = tuple[int, "np.ndarray | None", "np.ndarray | None", list[tuple[int, int, tuple[int, ...]]]]
+"""Bytes of scratch, taps, U, and what to run: number of tasks, stage, and the plan but for what is of one call."""
 
 MATRICES = {"F4": F4, "F2": F2}
 G = {kind: np.ascontiguousarray(matrices.weights, np.float32) for kind, matrices in MATRICES.items()}
 FEWEST_CHANNELS = 16  # below, the transforms cost as much as they save
 STORED_BELOW = 512  # channels from which on U is made on the fly
 MANY = 256  # tiles that go through the phases together
-OF_A_CALL = 6  # fields of a plan
+OF_A_CALL = Plan._fields.index("u") + 1  # fields of a plan
 
 
 class Filters:
@@ -65,8 +67,8 @@ class Filters:
         self.weight, self.kind = weight, kind
         self._taps: dict[bool, np.ndarray] = {}
         self._transformed: dict[tuple[bool, str], np.ndarray] = {}
-        self._launches: dict[tuple[int, ...], tuple[int, list[Launch]]] = {}
-        self._bias: tuple[np.ndarray, np.ndarray] | None = None
+        self._launches: dict[tuple[int, ...], Launches] = {}
+        self._bias = _zeros(weight.shape[3]).copy()
 
     def channels(self, backward: bool) -> Pair:
         """Return the channels read and written."""
@@ -105,7 +107,7 @@ class Filters:
             self._transformed[backward, kind] = found
         return found
 
-    def launches(self, backward: bool, images: int, **fields: int) -> tuple[int, list[Launch]]:
+    def launches(self, backward: bool, images: int, **fields: int) -> Launches:
         """Return what `_launches` does, found once for each choice of sizes."""
         key = backward, images, *fields.values()
         if (found := self._launches.get(key)) is None:
@@ -113,14 +115,9 @@ class Filters:
         return found
 
     def bias(self, bias: np.ndarray | None) -> np.ndarray:
-        """Return the numbers that are added to each output channel, rounded up to whole panels with zeros."""
-        if bias is None:
-            return _zeros(self.weight.shape[3])
-        if self._bias is None or self._bias[0] is not bias:
-            full = _zeros(len(bias)).copy()
-            full[: len(bias)] = bias
-            self._bias = bias, full
-        return self._bias[1]
+        """Return the numbers that are added to each output channel, with zeros after them, in a buffer that is kept."""
+        self._bias[: self.weight.shape[3]] = 0 if bias is None else bias
+        return self._bias
 
 
 def _address(array: np.ndarray | None) -> int:
@@ -147,7 +144,7 @@ def suits(weight_shape: tuple[int, ...], stride: Pair, groups: int, out_hw: Pair
 
     `out_hw` is the size of the map that would be computed.
     """
-    if tuple(weight_shape[:2]) != (3, 3) or tuple(stride) != (1, 1) or groups != 1:
+    if weight_shape[:2] != (3, 3) or stride != (1, 1) or groups != 1:
         return False
     if SIMD == "plain" or kind not in MATRICES:
         return False
@@ -158,14 +155,15 @@ def suits(weight_shape: tuple[int, ...], stride: Pair, groups: int, out_hw: Pair
 
 def _convolve(filters: Filters, backward: bool, images: int, arrays: tuple, **fields: int) -> None:
     """Do one convolution, from and to `arrays`: x, kept, y, bits and bias."""
-    room, launches = filters.launches(backward, images, **fields)
-    addresses = *map(_address, arrays), _address(memory.scratch(room // FLOATS))
+    size, taps, u, launches = filters.launches(backward, images, **fields)
+    room = memory.scratch(size // FLOATS)
+    addresses = *map(_address, arrays), *map(_address, (room, taps, u))
     for count, stage, plan in launches:
         run(count, stage, Plan(*addresses, *plan))
 
 
-def _launches(filters: Filters, backward: bool, images: int, **fields: int) -> tuple[int, list[Launch]]:
-    """Return how many bytes of scratch a convolution wants, and what is to be run one after the other."""
+def _launches(filters: Filters, backward: bool, images: int, **fields: int) -> Launches:
+    """Return what a convolution wants, and what is to be run one after the other."""
     kind = _kind((fields["out_height"], fields["out_width"]), filters.kind)
     p = _plan(kind, **fields)
     values = (p.tile + 2) ** 2
@@ -184,17 +182,15 @@ def _launches(filters: Filters, backward: bool, images: int, **fields: int) -> t
         rows = round_up(block, ROWS)
         v_step, m_step = rows * depth + LINE, rows * m_row + LINE
         own = round_up(values * (v_step + m_step) + spare, 4096)
-        p = p._replace(
-            piece=depth, u=_address(u), block=block, last=tiles, v_step=v_step, m_step=m_step, m_row=m_row
-        )
-        return THREADS * own, [(-(-tiles // block), FUSED, p._replace(own_step=own)[OF_A_CALL:])]
+        p = p._replace(piece=depth, block=block, last=tiles, v_step=v_step, m_step=m_step, m_row=m_row)
+        return THREADS * own, None, u, [(-(-tiles // block), FUSED, p._replace(own_step=own)[OF_A_CALL:])]
     many = min(MANY, round_up(tiles, ROWS))
     m_row = count * ROW
     piece, rows = FLOATS * DEEP, round_up(many, ROWS)
     v_step, m_step = -(-depth // piece) * rows * piece + LINE, rows * m_row + LINE
     own = round_up(max((p.tile + 2) * (DEEP * ROW + LINE), spare), 4096)
     shared = round_up(values * (v_step + m_step), 4096)
-    p = p._replace(taps=_address(filters.taps(backward)), v_step=v_step, m_step=m_step, m_row=m_row)
+    p = p._replace(v_step=v_step, m_step=m_step, m_row=m_row)
     p = p._replace(m=values * v_step, own=shared, own_step=own, piece=piece, piece_step=rows * piece)
     found = []
     for first in range(0, tiles, many):
@@ -206,7 +202,7 @@ def _launches(filters: Filters, backward: bool, images: int, **fields: int) -> t
             (few, OUTPUT),
         ):
             found.append((tasks, stage, part[OF_A_CALL:]))
-    return shared + THREADS * own, found
+    return shared + THREADS * own, filters.taps(backward), None, found
 
 
 def _block(tiles: int, channels: int) -> int:

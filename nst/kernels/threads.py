@@ -1,7 +1,7 @@
 """Who may run kernels, and on how many threads.
 
-A kernel that runs in parallel uses all of numba's threads, and nothing in nst starts threads of its own. numba has
-three ways to run them: `tbb` if that package is installed, `omp` where the system has OpenMP, else its own
+A kernel that runs in parallel is cut for all of numba's threads, and nothing in nst starts threads of its own. numba
+has three ways to run them: `tbb` if that package is installed, `omp` where the system has OpenMP, else its own
 `workqueue` (`NUMBA_THREADING_LAYER` chooses). `NUMBA_NUM_THREADS` says how many there are, by default one for each
 core that this process may use; set it where a container is given less time than its cores could use.
 

@@ -54,7 +54,13 @@ def _products(p: Plan, v: int, u: int, m: int, tiles: int, channels: int, add: i
     t, last = 0, tiles - -tiles % ROWS // 2 * 4  # from `last` on by fours
     while t < tiles:
         a, c = v + t * p.piece, m + t * p.m_row
-        soon = a + 2 * ROWS * p.piece if p.channels > CHANNELS and t % (2 * ROWS) == 0 else ahead
+        soon = ahead
+        if (
+            p.channels > CHANNELS and t % (2 * ROWS) == 0
+        ):  # V lies far: every second call asks for its next rows
+            soon = a + 2 * ROWS * p.piece
+        else:
+            ahead += channels * LINE
         if t < last and add:
             multiply_add(a, p.piece, FLOATS, u, ROW, c, p.m_row, channels, soon)
         elif t < last:
@@ -64,7 +70,6 @@ def _products(p: Plan, v: int, u: int, m: int, tiles: int, channels: int, add: i
         else:
             multiply4(a, p.piece, FLOATS, u, ROW, c, p.m_row, channels, soon)
         t += ROWS if t < last else 4
-        ahead += channels * LINE
 
 
 @inlined
@@ -108,12 +113,12 @@ def run(task: int, arguments: object) -> None:
         _panels(p, row, panel, 0, p.channels, to, p.panels * p.channels * ROW)
         return
     if stage == PRODUCT:
-        _multiply_row(p, task % size, task // size * CHANNELS, p.room + p.v, p.room + p.m, own)
+        _multiply_row(p, task % size, task // size * CHANNELS, p.room, p.room + p.m, own)
         return
     tiles = p.block if stage == FUSED else FEW
     first = p.first + task * tiles
     last, before = min(p.last, first + tiles), task * tiles
-    v, m, spare = p.room + p.v + before * p.piece, p.room + p.m + before * p.m_row, own
+    v, m, spare = p.room + before * p.piece, p.room + p.m + before * p.m_row, own
     if stage == FUSED:
         v, m, spare = own, own + size * size * p.v_step, own + size * size * (p.v_step + p.m_step)
     if stage != OUTPUT:

@@ -49,7 +49,7 @@ ROW = FLOATS * PANEL  # bytes of a row of a panel
 class Plan(NamedTuple):
     """One convolution as the compiled steps see it: addresses and distances in bytes, all int64.
 
-    The first six are of one call, all others of every call with arrays of these shapes.
+    The first, up to `u`, are of one call, all others of every call with arrays of these shapes.
     """
 
     x: int
@@ -61,9 +61,9 @@ class Plan(NamedTuple):
     bits: int
     """Where pooling writes its bits, of the shape of `y`."""
     bias: int
-    """One number for each output channel, rounded up to whole panels."""
+    """One number for each output channel, rounded up to a multiple of CHANNELS."""
     room: int
-    """Scratch: where `v`, `m` and `own` are counted from."""
+    """Scratch: V where all threads share it; `m` and `own` are counted from here."""
     taps: int
     """The weights as (panels, 3, channels, 3, PANEL)."""
     u: int
@@ -97,8 +97,6 @@ class Plan(NamedTuple):
     """Tiles in a block."""
     depth: int
     """Bytes of the channels of a pixel in scratch: those of `channels`, rounded up to whole vectors."""
-    v: int
-    """Scratch that all threads share: V, then M."""
     v_step: int
     """From one of the n * n values of all tiles to the next."""
     piece: int
@@ -232,7 +230,7 @@ def upcoming(p: Plan, t: int, e: int) -> int:
     kept, e = divmod(e, rows * halves)
     if kept > (p.reading != PLAIN):
         return 0
-    at = (n * p.height + row + e // halves) * p.width + column + e % halves * 2 * p.block
+    at = (n * p.height + row + e // halves) * p.width + column + e % halves * (p.tile // 2) * p.block
     if kept:
         return p.kept + at * p.channels * (1 if p.reading == UNPOOLED else FLOATS)
     return p.x + at * p.channels * FLOATS

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import numba
 import numpy as np
 from numba import prange
 
 from nst.kernels.compiled import jit
-from nst.kernels.threads import one_at_a_time
+from nst.kernels.threads import THREADS, one_at_a_time
 from nst.kernels.vectors import FLOATS, PANEL, ROWS, SIMD, multiply_add
 
 DEPTH = 96  # a panel of B takes 24 KiB with the longest vectors
@@ -43,7 +42,7 @@ def peaks() -> dict[str, float]:
     """
     if SIMD == "plain":
         return {}
-    threads = numba.get_num_threads()
+    threads = THREADS
     return {"peak1": _rate(1), "peak": _rate(threads), "threads": threads}
 
 

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from nst.kernels import cpu, reference
+from nst.kernels import cpu, cpu_columns, cpu_direct, cpu_products, reference
 from tests.tolerances import assert_close
 
 ONE = ((1, 1), (1, 1))
@@ -93,15 +93,15 @@ def test_any_cut_is_the_reference(case, pool, relu):
 
 
 @pytest.mark.parametrize("case", LAYERS, ids=str)
-def test_one_thread_gives_the_bytes_of_two(case):
+def test_one_thread_gives_the_bytes_of_many(case, monkeypatch):
     """Who computes a block, and how large it is, changes no byte of it."""
-    if numba.config.NUMBA_NUM_THREADS < 2:
-        pytest.skip("this machine has one core")
     x, weight, dy, how = layer(case)
     features = x.reshape(-1, x.shape[3])
     results, before = [], numba.get_num_threads()
-    for count in (1, 2):
-        numba.set_num_threads(count)
+    for count in (1, 2, 5):
+        numba.set_num_threads(min(count, before))
+        for module in (cpu_columns, cpu_direct, cpu_products):
+            monkeypatch.setattr(module, "THREADS", count)
         results.append(
             [
                 cpu.conv2d_forward(x, weight, None, *how),
@@ -111,5 +111,5 @@ def test_one_thread_gives_the_bytes_of_two(case):
             ]
         )
     numba.set_num_threads(before)
-    for one, two in zip(*results, strict=True):
-        assert one.tobytes() == two.tobytes()
+    for one, *others in zip(*results, strict=True):
+        assert all(other.tobytes() == one.tobytes() for other in others)

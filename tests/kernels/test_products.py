@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -16,6 +19,8 @@ SHAPES = [
     (13, 65, 130),
     (128, 37, 10),
     (200, 1100, 33),
+    (8, 300, 64),
+    (128, 600, 192),
     (3, 0, 4),
 ]
 
@@ -32,6 +37,37 @@ def test_products_are_the_reference(rows, depth, columns, transpose_a, transpose
     found = cpu.matrix_product(a, b, **how)
     assert found.dtype == np.float32 and found.flags.c_contiguous
     assert_close(found, reference.matrix_product(a.astype(np.float64), b, **how), length=depth)
+
+
+def test_long_sums_round_as_numpys_do():
+    """A sum over as many terms as a picture's features has an error near that of NumPy's own product."""
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((24, 25088), np.float32), rng.standard_normal((25088, 64), np.float32)
+    exact = a.astype(np.float64) @ b
+    found = np.linalg.norm(cpu.matrix_product(a, b) - exact) / np.linalg.norm(exact)
+    assert found < 2 * np.linalg.norm(a @ b - exact) / np.linalg.norm(exact)
+
+
+GUARDED = """
+import ctypes, mmap, numpy as np
+from nst.kernels import cpu
+for rows, depth, columns in (8, 1024, 64), (13, 1024, 100), (128, 1024, 64), (131, 256, 33):
+    size = 4 * rows * depth
+    pages = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+    memory = mmap.mmap(-1, pages + mmap.PAGESIZE)
+    end = np.frombuffer(memory, np.uint8).ctypes.data + pages
+    assert not ctypes.CDLL(None).mprotect(ctypes.c_void_p(end), ctypes.c_size_t(mmap.PAGESIZE), 0)
+    a = np.frombuffer(memory, np.float32, rows * depth, pages - size).reshape(rows, depth)
+    a[:] = 1
+    assert (cpu.matrix_product(a, np.ones((depth, columns), np.float32)) == depth).all()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="pages are protected by a call of Linux")
+def test_nothing_behind_the_end_is_read():
+    """A matrix may end where the process's memory ends."""
+    done = subprocess.run([sys.executable, "-c", GUARDED], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_products_take_any_layout():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from nst.kernels import cpu_winograd, reference
+from nst.kernels import cpu, cpu_winograd, memory, reference
 from nst.kernels.vectors import SIMD
 from nst.kernels.winograd_points import F2, F4, cook_toom
 
@@ -95,19 +96,58 @@ def test_rounding_stays_below_three_times_that_of_a_direct_float32_convolution(c
         assert error(y, expected) < bound
 
 
-def test_results_do_not_depend_on_the_batch_or_the_number_of_threads():
-    """A picture gives the same numbers, bit for bit, alone or among others, on one thread or on all."""
+def test_results_do_not_depend_on_the_batch_or_the_number_of_threads(monkeypatch):
+    """A picture gives the same numbers, bit for bit, alone or among others, in blocks for one thread or for many."""
     import numba
 
-    x, filters = random(5, 21, 18, 32), cpu_winograd.Filters(random(3, 3, 32, 48))
+    x, weight = random(5, 21, 18, 32), random(3, 3, 32, 48)
+    filters = cpu_winograd.Filters(weight)
     whole, _ = cpu_winograd.forward(x, filters, None, ONE)
     np.testing.assert_array_equal(cpu_winograd.forward(x[2:3], filters, None, ONE)[0], whole[2:3])
     threads = numba.get_num_threads()
     try:
-        numba.set_num_threads(1)
-        np.testing.assert_array_equal(cpu_winograd.forward(x, filters, None, ONE)[0], whole)
+        for count in (1, 3, 5):  # with 5, there are too few tiles for the fused way
+            numba.set_num_threads(min(count, threads))
+            monkeypatch.setattr(cpu_winograd, "THREADS", count)
+            y, _ = cpu_winograd.forward(x, cpu_winograd.Filters(weight), None, ONE)
+            np.testing.assert_array_equal(y, whole)
     finally:
         numba.set_num_threads(threads)
+
+
+def test_many_tiles_go_through_the_phases_in_parts(monkeypatch):
+    """Parts of few tiles, and channels in pieces of which the last is incomplete, give what is computed at once."""
+    x, weight = random(1, 21, 18, 200), random(3, 3, 200, 130)
+    monkeypatch.setattr(cpu_winograd, "STORED_BELOW", 16)
+    whole, _ = cpu_winograd.forward(x, cpu_winograd.Filters(weight), None, ONE)
+    monkeypatch.setattr(cpu_winograd, "MANY", 8)
+    np.testing.assert_array_equal(cpu_winograd.forward(x, cpu_winograd.Filters(weight), None, ONE)[0], whole)
+    expected = reference.conv2d_forward(x.astype(np.float64), weight.astype(np.float64), padding=ONE)
+    assert error(whole, expected) < 3e-6
+
+
+def test_a_copy_of_filters_stands_alone():
+    """What was computed of the weights is copied with them: the original may go, and its memory be used again."""
+    weight, x = random(3, 3, 64, 64), random(1, 40, 40, 64)
+    filters = cpu_winograd.Filters(weight)
+    expected, _ = cpu_winograd.forward(x, filters, None, ONE)
+    twin = copy.deepcopy(filters)
+    del filters
+    others = [memory.zeros((36, 64, 64)) for _ in range(3)]
+    np.testing.assert_array_equal(cpu_winograd.forward(x, twin, None, ONE)[0], expected)
+    assert all((other == 0).all() for other in others)
+
+
+def test_the_bias_is_the_one_that_is_given():
+    """A bias that was changed in place since the last call counts as it is now; one of another length is refused."""
+    x, weight, bias = random(1, 12, 12, 32), random(3, 3, 32, 48), np.zeros(48, np.float32)
+    filters = cpu.prepare(weight, (1, 1), ONE)
+    before, _ = cpu.conv2d_relu_forward(x, filters, bias, relu=False)
+    bias += 1
+    after, _ = cpu.conv2d_relu_forward(x, filters, bias, relu=False)
+    np.testing.assert_allclose(after, before + 1, atol=1e-4)
+    with pytest.raises(ValueError, match="bias has the shape"):
+        cpu.conv2d_relu_forward(x, filters, bias[:3])
 
 
 def test_arguments_may_lie_in_memory_as_they_like():
