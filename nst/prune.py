@@ -41,6 +41,9 @@ def _parser() -> Parser:
     _add_files(door)
     door.add_argument("--keep", type=share, default=Fraction(3, 4), help="share of the filters that stay")
     _add_ranking(door)
+    door.add_argument(
+        "--mend", action="store_true", help="fit what reads the removed filters to those that stay"
+    )
     door.set_defaults(run=remove_door)
 
     door = doors.add_parser("compare", help="a table of what networks cost and of what they are worth")
@@ -117,13 +120,14 @@ def rank(options: argparse.Namespace) -> int:
 
 def remove_door(options: argparse.Namespace) -> int:
     """Take out the filters that are worth least and write what is left."""
-    from nst.pruning import choose, remove
+    from nst.pruning import choose, mend, remove
     from nst.pruning.source import read_source, smaller
 
     dest, source = _target(options), read_source(options.weights)
     kept = choose(source.network, _scores(options, source.network), options.keep)
-    network = remove(source.network, kept)
-    note = f"{options.keep} of the filters of {', '.join(kept)}, by {options.by}; nothing else was changed"
+    network = mend(source.network, kept, _pictures(options)) if options.mend else remove(source.network, kept)
+    rest = "what read the others was fitted to these" if options.mend else "nothing else was changed"
+    note = f"{options.keep} of the filters of {', '.join(kept)}, by {options.by}; {rest}"
     return _write(dest, smaller(source, network, [note]), options.dtype, source)
 
 
@@ -145,7 +149,7 @@ def _pictures(options: argparse.Namespace):
     from nst.pruning.source import some_pictures, square
 
     if not options.pictures:
-        raise NstError(f"--by {options.by} looks at pictures: name files or folders with --pictures")
+        raise NstError("this looks at pictures: name files or folders with --pictures")
     return [square(path, options.side) for path in some_pictures(options.pictures, options.count)]
 
 

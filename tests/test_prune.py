@@ -86,7 +86,10 @@ def test_a_classifier_with_branches_is_cut_and_read_back(door, tmp_path):
     """A SqueezeNet without half of its filters is a file that is read, built, and answers with all its classes."""
     source, dest = tmp_path / "squeeze.h5", tmp_path / "less.h5"
     formats.write(source, weights_of(ARCHITECTURES["squeezenet"].shapes(), "squeezenet-cut", 8))
-    assert door("remove", source, dest, "--keep", "1/2")[0] == 0
+    assert (
+        door("remove", source, dest, "--keep", "1/2", "--mend", "--pictures", PICTURES[0], "--side", "64")[0]
+        == 0
+    )
     found = formats.read(dest)
     network = build(found)
     assert found.arrays["fire3/expand3x3.weight"].shape == (3, 3, 1, 4)
@@ -114,7 +117,7 @@ def test_answers_are_counted(door, tmp_path):
     formats.write(source, weights)
     for name in PICTURES:
         os.symlink(name, tmp_path / Path(name).name)
-    answer = build(weights).forward(square(PICTURES[0], 227), ["pool10"])[0]["pool10"].argmax()
+    answer = build(weights).forward(square(PICTURES[0], 227, managed=False), ["pool10"])[0]["pool10"].argmax()
     lines = [f"{Path(PICTURES[0]).name} {answer}", f"{Path(PICTURES[1]).name} 1001"]
     (tmp_path / "labels.txt").write_text("\n".join(lines))
     _, out = door("compare", source, "--size", "64", "--labels", tmp_path / "labels.txt")
@@ -129,6 +132,7 @@ def test_answers_are_counted(door, tmp_path):
         (["cut", "SMALL", "DEST", "--pictures", "absent"], "absent does not exist"),
         (["cut", "SMALL", "DEST", "--pictures", PICTURES[0], "--width", "5/4"], "no share above 0"),
         (["remove", "SMALL", "DEST", "--by", "activation"], "looks at pictures"),
+        (["remove", "SMALL", "DEST", "--mend"], "looks at pictures"),
         (["rank", "SMALL", "--layers", "conv9_1"], "no layer 'conv9_1'"),
     ],
 )

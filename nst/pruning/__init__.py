@@ -1,6 +1,7 @@
 """Smaller networks: which filters matter, removing them for good, and cutting a VGG to a share of its width."""
 
 from nst.pruning.cut import cut
+from nst.pruning.mending import mend
 from nst.pruning.ranking import (
     by_activation,
     by_duplicates,
@@ -20,6 +21,7 @@ __all__ = [
     "correlations",
     "cut",
     "kernel_cosines",
+    "mend",
     "mutual_answers",
     "prunable",
     "remove",

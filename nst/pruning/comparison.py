@@ -91,7 +91,7 @@ def _labelled(path: str, crop: int) -> tuple[list[np.ndarray], list[int]]:
         name, _, label = line.strip().rpartition(" ")
         if not name or not label.isdecimal():
             raise NstError(f"{found}, line {number}: a picture and the number of its class are expected")
-        pictures.append(square(Path(found.parent, name), crop))
+        pictures.append(square(Path(found.parent, name), crop, managed=False))
         labels.append(int(label))
     return pictures, labels
 

@@ -108,11 +108,11 @@ def _narrowed(layer: Conv2d, whole, narrow, share, rng) -> Conv2d:
     """Return the kept filters of a layer, reading the narrow input in place of the whole one."""
     if layer.groups != 1:
         raise NstError("a convolution with groups cannot be cut by regression")
-    places = [_places(one, rng) for one in whole]
-    teacher, student = _rows(whole, places), _rows(narrow, places)
-    matrix, constant = _regression(student, teacher)
+    places = [places_of(one, rng) for one in whole]
+    teacher, student = rows_at(whole, places), rows_at(narrow, places)
+    matrix, constant = regression(student, teacher)
     answers = [np.maximum(_through_one(layer, one), 0) for one in whole]
-    answers = _rows(answers, [_places(one, rng) for one in answers])
+    answers = rows_at(answers, [places_of(one, rng) for one in answers])
     kept = most_telling(answers.T @ answers, max(1, round(layer.weight.shape[3] * share)))
     kernel = layer.weight[..., kept].astype(np.float64)
     weight = np.einsum("ijco,sc->ijso", kernel, matrix)
@@ -127,8 +127,11 @@ def _narrowed(layer: Conv2d, whole, narrow, share, rng) -> Conv2d:
     )
 
 
-def _regression(student: np.ndarray, teacher: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return R and r: by centred columns, so that the constant is not held back."""
+def regression(student: np.ndarray, teacher: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return R and r of the ridge regression of `teacher` on `student`, rows of both being places.
+
+    It is made with centred columns, so that the constant is not held back.
+    """
     means = student.mean(0), teacher.mean(0)
     s, t = student - means[0], teacher - means[1]
     products = s.T @ s
@@ -160,13 +163,13 @@ def _noisy(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(picture + noise, 0, 255).astype(picture.dtype)
 
 
-def _places(maps: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def places_of(maps: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw places of a map."""
     count = maps.shape[1] * maps.shape[2]
     return rng.permutation(count)[:PLACES]
 
 
-def _rows(maps, places) -> np.ndarray:
+def rows_at(maps: Sequence[np.ndarray], places: Sequence[np.ndarray]) -> np.ndarray:
     """Return the features at some places of all maps as rows, float64."""
     rows = [one.reshape(-1, one.shape[-1])[where] for one, where in zip(maps, places, strict=True)]
     return np.concatenate(rows).astype(np.float64)

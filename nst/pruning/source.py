@@ -50,12 +50,12 @@ def some_pictures(paths: Sequence[str | os.PathLike], most: int) -> list[Path]:
     return [files[int(index * step)] for index in range(min(most, len(files)))]
 
 
-def square(path: str | os.PathLike, side: int, zoom: bool = False) -> np.ndarray:
+def square(path: str | os.PathLike, side: int, zoom: bool = False, managed: bool = True) -> np.ndarray:
     """Return the middle of a picture, (1, side, side, 3) float32: less where it is smaller, unless it is to `zoom`.
 
-    With `zoom` the whole shorter side is seen; without, pixels stay as they are.
+    With `zoom` the whole shorter side is seen; without, pixels stay as they are. `managed` as for `nst.images.load`.
     """
-    pixels = load(path).pixels
+    pixels = load(path, managed=managed).pixels
     height, width = pixels.shape[:2]
     if zoom:
         factor = side / min(height, width)
