@@ -79,6 +79,13 @@ def test_every_statistic(door, sample, statistic):
     assert np.abs(pixels("gram.png") - pixels("texture.png")).max() > 2
 
 
+def test_of_a_grey_sample_it_is_grey(door, sample):
+    """Though the network sees three channels, and no term asks that they be the same."""
+    Image.open(sample).convert("L").save("grey.png")
+    assert door(main, "grey.png", *QUICK, "--quiet") == (0, "", "")
+    assert np.ptp(pixels("texture.png"), axis=2).max() <= 1
+
+
 def test_the_seed_decides(door, sample):
     """The same seed gives the same bytes, another one another texture."""
     for name, seed in (("a.png", 1), ("b.png", 1), ("c.png", 2)):

@@ -41,8 +41,9 @@ class Run:
 
     def __init__(self, plan: Plan, outputs: Outputs, checkpoint: Checkpoint | None = None) -> None:
         self.plan, self.outputs = plan, outputs
-        keep = plan.options.original_colors == "after"
-        self.hues = small(plan.sources.content.pixels) if keep else None  # for the pictures along the way
+        self.hues = (
+            small(plan.sources.content.pixels) if plan.keeps_hues else None
+        )  # for the pictures along the way
         self.timings: dict[str, float] = {}
         self.inputs: list[tuple[str, np.ndarray]] = []
         if checkpoint is None:

@@ -98,6 +98,11 @@ class Plan:
         names = [Path(path).name for path in self.options.pictures] or ["landscape.jpg", "strokes.jpg"]
         return f"{names[0]} as {' and '.join(names[1:])}"
 
+    @property
+    def keeps_hues(self) -> bool:
+        """Whether the picture is shown with the hues of the content."""
+        return self.options.original_colors == "after"
+
     def start(self) -> np.ndarray:
         """Return the picture that the first scale begins with."""
         return self.sources.start_at(self.scales[0], self.rng)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,11 @@ class TexturePlan(Plan):
     def title(self) -> str:
         """What the report is headed with."""
         return f"texture of {Path(self.options.pictures[0]).name}"
+
+    @cached_property
+    def keeps_hues(self) -> bool:
+        """Whether the sample is grey: then the texture is, for nothing in the objective would quite see to it."""
+        return not np.ptp(self.sources.content.pixels, axis=-1).any()
 
     def describe(self) -> list[str]:
         """Return what would be done, a line for each thing."""
