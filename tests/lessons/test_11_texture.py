@@ -30,7 +30,7 @@ def test_ranks_hand_out_at_the_least_cost() -> None:
 
 
 def test_a_gram_matrix_does_not_determine_the_picture() -> None:
-    """It holds fewer numbers than a picture of 256 pixels has, as moments do; the histograms hold forty times as many."""
+    """It holds fewer numbers than a picture of 256 pixels, moments still fewer; histograms forty times as many."""
     channels = [vgg_shapes("vgg19")[f"conv{block}_1.bias"][0] for block in (1, 2, 3, 4)]
     picture = 3 * 256**2
     assert sum(c * (c + 1) // 2 for c in channels) == 174_560 < picture
