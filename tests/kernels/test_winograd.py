@@ -174,8 +174,8 @@ def test_small_tiles_serve_small_maps_and_no_tiles_none_at_all():
 
 @pytest.mark.skipif(SIMD != "avx512", reason="this processor has no larger vectors than these")
 def test_smaller_vectors_give_the_definition_too():
-    """What a processor with AVX2 alone would run passes the tests of the rounding, of strides and of batches."""
-    chosen = "rounding or arguments or batch"
+    """What a processor with AVX2 alone would run passes the tests of both passes, of rounding, strides and batches."""
+    chosen = "both_passes or many_tiles or rounding or arguments or batch"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", chosen]
     done = subprocess.run(command, env={**os.environ, "NST_SIMD": "avx2"}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
