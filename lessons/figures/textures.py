@@ -25,7 +25,7 @@ STATISTICS = ("gram", "covariance", "moments", "histogram", "gram+histogram")
 
 TWICE = {
     "brick": ("--sample-size", "256", "--iterations", "120,60,40,20"),
-    "grass": ("--sample-size", "256", "--scales", "3", "--iterations", "80,100,40"),
+    "grass": ("--sample-size", "256", "--scales", "3", "--iterations", "80,100,50", "--seamless"),
     "gravel": ("--sample-size", "256", "--scales", "3", "--iterations", "80,100,50", "--seamless"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TextIO
@@ -78,15 +79,22 @@ def _paint(door: str, plan: Plan, outputs: Outputs, checkpoint: Checkpoint | Non
     return 130 if interrupted else 0
 
 
-def _announce_compiling(say: Callable[[str], None]) -> None:
+_listening = [lambda *lines: None]  # whoever called last: one process may open the door several times
+
+
+def _announce_compiling(say: Callable[..., None]) -> None:
     """Let it be said when kernels must be compiled, in place of a long silence."""
-    from nst.kernels.compiled import (
-        before_compiling,
-        lean,
-    )  # numba takes a moment, and --help needs none of it
+    _listening[0] = say
+    _listen()
+
+
+@cache
+def _listen() -> None:
+    # Here, since numba takes a moment, and --help needs none of it.
+    from nst.kernels.compiled import before_compiling, lean
 
     lean()
-    before_compiling(lambda: say("compiling the kernels for this machine, once: about 10 s"))
+    before_compiling(lambda: _listening[0]("compiling the kernels for this machine, once: about 10 s"))
 
 
 def _print(lines: Iterable[str], stream: TextIO | None = None) -> None:
