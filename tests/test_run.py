@@ -49,7 +49,7 @@ def test_no_arguments_at_all(tmp_path):
         cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    lines = done.stderr.splitlines()
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("compiling")]
     assert "`python -m nst.weights get vgg19`" in lines[0]
     assert [line.split("  ")[0] for line in lines[1:3]] == ["1/2", "2/2"]
     assert lines[-1] == "all 2 iterations done; wrote out.png, out.json, out.html"
