@@ -24,7 +24,7 @@ from nst.images.bundled import strokes_path
 STATISTICS = ("gram", "covariance", "moments", "histogram", "gram+histogram")
 
 TWICE = {
-    "brick": ("--sample-size", "256", "--iterations", "120,60,40,20"),
+    "brick": ("--sample-size", "256", "--iterations", "150,100,60,30", "--seamless"),
     "grass": ("--sample-size", "256", "--scales", "3", "--iterations", "80,100,50", "--seamless"),
     "gravel": ("--sample-size", "256", "--scales", "3", "--iterations", "80,100,50", "--seamless"),
 }
