@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from nst.measure.job import Job, noise
-from nst.networks import Weights, vgg, vgg_shapes
+from nst.networks import Weights, build, vgg_shapes
 
 LAST = "conv5_1"
 CONTENT = ("relu4_2", "relu3_2")  # the first that the weights reach
@@ -46,7 +46,7 @@ def picture(seed: int, name: str, height: int, width: int) -> np.ndarray:
 
 def step_job(weights: Weights, height: int, width: int, pooling: str = "max", seed: int = 0) -> Job:
     """Return the job of a style-transfer step: content, Gram matrices and total variation of one picture."""
-    network = vgg(weights)
+    network = build(weights)
     names = [name.removesuffix(".weight") for name in weights.arrays if name.startswith("conv")]
     layers = [name for name in network.names if name.startswith("pool") or name in names]
     settings = {
@@ -70,7 +70,7 @@ def layers_job(weights: Weights, height: int, width: int, seed: int = 0) -> Job:
 
     The poolings are there alone as well.
     """
-    network, shape, rows = vgg(weights), (1, height, width, 3), []
+    network, shape, rows = build(weights), (1, height, width, 3), []
     for node in network.nodes.values():
         kind, out = _kind(node.name), node.layer.output_shape(shape)
         if kind:

@@ -12,7 +12,7 @@ from nst.measure.job import Job
 from nst.measure.peak import facts
 from nst.measure.stopwatch import Stopwatch
 from nst.measure.worker import Work, serve
-from nst.networks import Weights, vgg
+from nst.networks import Weights, build
 
 
 class Step:
@@ -39,7 +39,7 @@ class Step:
             weights["style"],
             weights["tv"],
         )
-        network = vgg(self.weights, told["pooling"]).astype(dtype)
+        network = build(self.weights, pooling=told["pooling"]).astype(dtype)
         content, style = (self.job.arrays[name].astype(dtype) for name in ("content", "style"))
         return transfer.objective(network, content, [style])
 
