@@ -59,7 +59,7 @@ def _add_dream(group: argparse._ArgumentGroup) -> None:
         action="append",
         metavar="LAYER[:CHANNEL]",
         help="what shall be seen more of, once or several times; LAYER:1+7*0.5 for a mixture of channels "
-        "(default: inception_4c/output, or the deepest layer of a VGG that is not its last)",
+        "(default: inception_4c/output, or of another network the third ReLU from its end)",
     )
     add("--guide", metavar="PICTURE", help="dream of what is in this picture")
     add("--size", type=whole(32, 100_000), help="longest side in pixels; default: the picture's own")

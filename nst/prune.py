@@ -83,7 +83,7 @@ def _add_ranking(door: argparse.ArgumentParser) -> None:
 def share(text: str) -> Fraction:
     """Return a share above 0 and at most 1, such as 3/4 or 0.75."""
     try:
-        found = Fraction(text)
+        found = Fraction(text) if "e" not in text.lower() else Fraction(0)  # 1e-999999999 would take for ever
     except (ValueError, ZeroDivisionError):
         found = Fraction(0)
     if not 0 < found <= 1:
@@ -157,6 +157,8 @@ def _target(options: argparse.Namespace) -> Path:
     target = Path(options.dest)
     if target.suffix not in (".h5", ".hdf5"):
         raise NstError(f"cannot write {target}: the canonical format is HDF5, so the name must end in .h5")
+    if not target.parent.is_dir():
+        raise NstError(f"cannot write {target}: the folder {target.parent} does not exist")
     if target.exists() and not options.force:
         raise NstError(f"{target} exists; --force overwrites it")
     return target

@@ -12,6 +12,7 @@ from PIL import Image
 from nst import formats
 from nst.cli import run_door
 from nst.dream import main
+from nst.networks import Weights
 from tests.networks.test_architectures import random
 
 
@@ -77,6 +78,32 @@ def test_a_guide_changes_the_dream(dream, tmp_path):
     assert record["settings"]["guide"] == "style.png" and "guide" in record["hashes"]
 
 
+def test_a_short_network_has_a_default_layer_too(dream, tmp_path, weights):
+    """A VGG that ends at its second convolution dreams of its first ReLU."""
+    rng = np.random.default_rng(0)
+    shapes = {
+        "conv1_1.weight": (3, 3, 3, 4),
+        "conv1_1.bias": (4,),
+        "conv1_2.weight": (3, 3, 4, 4),
+        "conv1_2.bias": (4,),
+    }
+    arrays = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+    formats.write(
+        tmp_path / "short.h5", Weights(arrays, "vgg19-cut", source="made for a test", licence="none")
+    )
+    assert dream("--network", "vgg19-cut", "--weights", "short.h5", "--quiet")[0] == 0
+    assert json.loads((tmp_path / "dream.json").read_text())["settings"]["layers"] == ["relu1_1"]
+
+
+def test_no_frame_is_written_over_the_picture(dream, tmp_path):
+    """A sequence that would be the picture's own name in one of its frames is refused, and the picture stays."""
+    (tmp_path / "zoom-00002.png").symlink_to(tmp_path / "content.png")
+    before = (tmp_path / "content.png").read_bytes()
+    status, _, err = dream("-o", "zoom.png", "--frames", "3", "--quiet")
+    assert status == 2 and "would overwrite an input" in err
+    assert (tmp_path / "content.png").read_bytes() == before and not (tmp_path / "zoom-00001.png").exists()
+
+
 @pytest.mark.parametrize(
     "arguments, said",
     [
@@ -86,7 +113,10 @@ def test_a_guide_changes_the_dream(dream, tmp_path):
         (["--layer", "fire3/concat:1", "--guide", "style.png"], "--guide takes whole layers"),
         (["--guide", "gone.png"], "gone.png"),
         (["--octaves", "9"], "give at most --octaves 3"),
-        (["-o", "content.png"], "would overwrite the picture"),
+        (["--layer", "fire3/concat", "--layer", "fire3/concat"], "fire3/concat is named twice"),
+        (["--layer", "fire3/concat", "--layer", "fire3/concat", "--guide", "style.png"], "is named twice"),
+        (["-o", "content.png"], "would overwrite an input"),
+        (["-o", "style.png", "--guide", "style.png"], "would overwrite an input"),
         (["--zoom", "0.9"], "not a number from 0 to 0.5"),
         (["--octave-scale", "1"], "not a number above 1"),
     ],

@@ -133,7 +133,10 @@ def test_answers_are_counted(door, tmp_path):
         (["cut", "SMALL", "DEST", "--pictures", PICTURES[0], "--width", "5/4"], "no share above 0"),
         (["remove", "SMALL", "DEST", "--by", "activation"], "looks at pictures"),
         (["remove", "SMALL", "DEST", "--mend"], "looks at pictures"),
+        (["cut", "SMALL", "DEST", "--pictures", PICTURES[0], "--width", "1e-999999999"], "no share above 0"),
+        (["cut", "SMALL", "absent/d.h5", "--pictures", PICTURES[0]], "the folder absent does not exist"),
         (["rank", "SMALL", "--layers", "conv9_1"], "no layer 'conv9_1'"),
+        (["rank", "SMALL", "--layers", "relu1_1"], "relu1_1 is a ReLU and has no filters"),
     ],
 )
 def test_a_wrong_argument_is_one_line(small_vgg, tmp_path, arguments, message):

@@ -170,6 +170,8 @@ def test_a_dry_run_says_what_it_would_do(door, sample):
         (["sample.png", "--size", "big"], "'big' is no size: write 1024x768, or 2x"),
         (["sample.png", "--size", "0x100"], "is no size"),
         (["sample.png", "--size", "0.0x"], "is no size"),
+        (["sample.png", "--size", "9" * 400 + "x"], "is no size"),
+        (["sample.png", "--size", "9" * 5000 + "x9"], "is no size"),
         (["sample.png", "--size", "65x48", "--seamless"], "multiple of 16x16 pixels; use 64x48"),
         (["sample.png", "--size", "99999x99999"], "more than --max-pixels"),
         (["sample.png", "--size", "32x32", "--scales", "3"], "use fewer"),

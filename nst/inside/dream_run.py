@@ -22,10 +22,10 @@ from nst.inside.source import Source, read_network
 from nst.inside.target import term_of
 from nst.losses import Guide
 from nst.report import Trace, versions, write_json, write_report
-from nst.session.outputs import small
+from nst.session.outputs import refuse_overwriting, small
 
 LAYERS = {"googlenet": "inception_4c/output", "squeezenet": "fire8/concat"}
-"""What is dreamt of when no layer is named; of another network the deepest ReLU but two."""
+"""What is dreamt of when no layer is named; of another network the third ReLU from its end."""
 GUIDE = 320  # pixels: longest side of a guide
 MOST = 40  # pictures along the way, in the report
 RESULT, SHOWN = (
@@ -80,11 +80,12 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> str:
         options.tile,
     )
     picture = load(options.picture or landscape_path())
-    if output.exists() and output.samefile(picture.source):
-        raise NstError(f"--output {options.output} would overwrite the picture; choose another name")
     size = fit_size(picture.size, options.size) if options.size else picture.size
     sizes(size, settings.octaves, settings.scale)  # before the work begins
     source = read_network(options)
+    targets = _targets(output, options.frames)
+    written = [*targets, output.with_suffix(".json"), output.with_suffix(".html")]
+    refuse_overwriting(options.output, written, [picture.source, options.guide or "", source.path])
     say(source.line)
     terms, guide = _terms(options, source)
     start, diary = resize_to(picture.pixels, size), _Diary(say, settings)
@@ -94,20 +95,25 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> str:
         diary.frame = f"frame {number}: " if options.frames > 1 else ""
         return dream(source.network, terms, frame, settings, rng, diary.note)
 
-    names = []
-    for number, frame in enumerate(zoom_sequence(one, start, options.frames, options.zoom), 1):
-        target = output.with_stem(f"{output.stem}-{number:05d}") if options.frames > 1 else output
+    frames = zoom_sequence(one, start, options.frames, options.zoom)
+    for target, frame in zip(targets, frames, strict=True):
         save(target, frame)
-        names.append(target.name)
     hashes = {"picture": picture.sha256, "weights": sha256(source.path)}
     hashes |= {"guide": guide.sha256} if guide else {}
     about = dataclasses.asdict(settings) | {
         "layers": [term.tap for term in terms], "network": source.name, "size": list(size), "seed": options.seed,
         "frames": options.frames, "zoom": options.zoom, "guide": options.guide,
     }  # fmt: skip
-    _report(output, (names[-1], eight_bits(small(frame, RESULT))), diary, picture, about, hashes)
-    told = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+    _report(output, (targets[-1].name, eight_bits(small(frame, RESULT))), diary, picture, about, hashes)
+    told = " to ".join(dict.fromkeys((targets[0].name, targets[-1].name)))
     return f"wrote {told}, {output.stem}.json, {output.stem}.html"
+
+
+def _targets(output: Path, frames: int) -> list[Path]:
+    """Return where the pictures go: numbered, where there are several."""
+    if frames == 1:
+        return [output]
+    return [output.with_stem(f"{output.stem}-{number:05d}") for number in range(1, frames + 1)]
 
 
 def _terms(options: argparse.Namespace, source: Source) -> tuple[list[Term], Picture | None]:
@@ -115,6 +121,7 @@ def _terms(options: argparse.Namespace, source: Source) -> tuple[list[Term], Pic
     layers = options.layer or [_default_layer(source)]
     if not options.guide:
         terms = [term_of(layer, source) for layer in layers]
+        _once([term.label for term in terms])
         wrong = [term.label for term in terms if not getattr(term, "mean_over_places", False)]
         if wrong:
             raise NstError(f"a dream is of layers or channels, at all places: not of {', '.join(wrong)}")
@@ -122,14 +129,22 @@ def _terms(options: argparse.Namespace, source: Source) -> tuple[list[Term], Pic
     guide = load(options.guide)
     pixels = resize(guide.pixels, min(GUIDE, max(guide.size)))
     taps = [source.network.resolve(layer) for layer in layers]
+    _once(taps)
     features, _ = source.network.forward(pixels[None], taps)
     return [Guide(tap, features[tap].reshape(-1, features[tap].shape[-1])) for tap in taps], guide
+
+
+def _once(names: list[str]) -> None:
+    """Raise an `NstError` for a name that is there twice."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise NstError(f"--layer: {twice} is named twice; leave one out")
 
 
 def _default_layer(source: Source) -> str:
     if source.name in LAYERS:
         return source.network.resolve(LAYERS[source.name])
-    return [name for name in source.network.names if "relu" in name][-3]
+    return [name for name in source.network.names if "relu" in name][-3:][0]
 
 
 def _report(

@@ -11,6 +11,8 @@ from nst.errors import NstError
 
 LEAST_COSINE = 0.1
 """Features that point away keep this much of a gradient."""
+PAIRS = 1 << 24
+"""Of a place and a place of the guide that are compared at once: 64 MB of products in float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,11 @@ class Guide:
             )
         guide = self.guide.astype(features.dtype, copy=False)
         scale = -self.weight / max(1, features[:1].size // channels)
-        match = features.reshape(-1, channels) @ guide.T
-        best = match.argmax(axis=1)
-        value = scale * float(np.take_along_axis(match, best[:, None], axis=1).sum(dtype=np.float64))
-        return value, guide[best].reshape(features.shape) * features.dtype.type(scale)
+        places, rows = features.reshape(-1, channels), max(1, PAIRS // len(guide))
+        gradient, value = np.empty_like(places), 0.0
+        for start in range(0, len(places), rows):
+            match = places[start : start + rows] @ guide.T
+            best = match.argmax(axis=1)
+            value += float(np.take_along_axis(match, best[:, None], axis=1).sum(dtype=np.float64))
+            np.multiply(guide[best], features.dtype.type(scale), out=gradient[start : start + rows])
+        return scale * value, gradient.reshape(features.shape)

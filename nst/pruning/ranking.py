@@ -10,7 +10,7 @@ import numpy as np
 from nst.errors import NstError
 from nst.layers import BatchNorm, InstanceNorm, ReLU
 from nst.networks import Network
-from nst.pruning.surgery import runs_of
+from nst.pruning.surgery import runs_of, with_filters
 
 Scores = dict[str, np.ndarray]
 """By layer: a number for each filter, larger for those that are worth more."""
@@ -26,7 +26,7 @@ def by_kernel(network: Network, layers: Iterable[str]) -> Scores:
     Li et al., *Pruning Filters for Efficient ConvNets*, 2017: within a layer, a filter with small weights tends to
     answer weakly, whatever it is shown. No picture is needed.
     """
-    kernels = {name: network.nodes[network.resolve(name)].layer.weight for name in layers}
+    kernels = {name: with_filters(network, name).weight for name in layers}
     return {name: np.abs(one).reshape(-1, one.shape[-1]).sum(0, np.float64) for name, one in kernels.items()}
 
 
@@ -108,7 +108,7 @@ def kernel_cosines(network: Network, layers: Iterable[str]) -> Scores:
     """Return for each layer the cosines between its filters' kernels."""
     found = {}
     for name in layers:
-        kernel = np.asarray(network.nodes[network.resolve(name)].layer.weight, np.float64)
+        kernel = np.asarray(with_filters(network, name).weight, np.float64)
         flat = kernel.reshape(-1, kernel.shape[-1])
         flat = flat / np.maximum(np.linalg.norm(flat, axis=0), 1e-30)
         found[name] = flat.T @ flat

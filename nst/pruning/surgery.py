@@ -87,12 +87,17 @@ def remove(network: Network, kept: Mapping[str, Sequence[int]]) -> Network:
     return Network(nodes, network.aliases)
 
 
-def _checked(network: Network, name: str, numbers: Sequence[int]) -> np.ndarray:
-    """Return the numbers of kept outputs, ascending."""
+def with_filters(network: Network, name: str) -> Conv2d | Linear:
+    """Return the layer of a name, or raise an `NstError` where it has no filters."""
     layer = network.nodes[network.resolve(name)].layer
     if type(layer) not in (Conv2d, Linear):
         raise NstError(f"{name} is a {type(layer).__name__} and has no filters to choose from")
-    width, found = layer.weight.shape[-1], np.unique(np.asarray(numbers, np.intp))
+    return layer
+
+
+def _checked(network: Network, name: str, numbers: Sequence[int]) -> np.ndarray:
+    """Return the numbers of kept outputs, ascending."""
+    width, found = with_filters(network, name).weight.shape[-1], np.unique(np.asarray(numbers, np.intp))
     if not len(found) or found[0] < 0 or found[-1] >= width:
         raise NstError(f"{name} has the outputs 0 to {width - 1}; keep at least one of them, and no others")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,7 @@ class Outputs:
         self.record = self.picture.with_suffix(".json")
         self.report = self.picture.with_suffix(".html")
         self.checkpoint = checkpoint_path(output)
-        for target in (self.picture, self.record, self.report, self.checkpoint):
-            if target.is_dir():
-                raise NstError(f"cannot write {target}: it is a folder")
-            for path in inputs:
-                if target.exists() and os.path.exists(path) and target.samefile(path):
-                    raise NstError(f"--output {output} would overwrite an input; choose another name")
+        refuse_overwriting(output, (self.picture, self.record, self.report, self.checkpoint), inputs)
 
     def write_picture(self, pixels: np.ndarray, alpha: np.ndarray | None) -> None:
         """Save the result, (H, W, 3) uint8."""
@@ -72,6 +68,16 @@ class Outputs:
             timings=about["timings"],
             stopped=stopped,
         )
+
+
+def refuse_overwriting(output: str, targets: Iterable[Path], inputs: Sequence[str | Path]) -> None:
+    """Raise an `NstError` when a file that `--output` leads to is a folder, or one of the inputs."""
+    inputs = [path for path in inputs if os.path.exists(path)]
+    for target in targets:
+        if target.is_dir():
+            raise NstError(f"cannot write {target}: it is a folder")
+        if target.exists() and any(target.samefile(path) for path in inputs):
+            raise NstError(f"--output {output} would overwrite an input; choose another name")
 
 
 def checkpoint_path(output: str) -> Path:

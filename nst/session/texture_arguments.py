@@ -14,7 +14,7 @@ from nst.session.values import layers, number, whole
 
 SCALES = 4  # at the coarsest, an eighth of the size, a bank of bricks is as wide as what the network sees
 ITERATIONS = 300  # at the coarsest
-_EXTENT = re.compile(r"(\d+)x(\d+)|(\d+(?:\.\d*)?|\.\d+)x")
+_EXTENT = re.compile(r"(\d{1,9})x(\d{1,9})|(\d{1,9}(?:\.\d*)?|\.\d+)x")
 
 # What a run has beside, and a texture does not ask for.
 _FIXED = {
