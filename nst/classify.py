@@ -50,6 +50,8 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     if not 1 <= options.top <= 1000:
         raise NstError(f"--top must be from 1 to 1000, not {options.top}")
+    if options.json not in (None, "-") and not Path(options.json).parent.is_dir():
+        raise NstError(f"cannot write {options.json}: the folder {Path(options.json).parent} does not exist")
     from nst.images.folder import pictures_in
     from nst.inside.classifier import read_classifier, read_labels
 
@@ -135,11 +137,13 @@ def _count(found: list[dict], index: int, labels: dict[str, int]) -> dict[str, A
 
 def _write(target: str, content: dict[str, Any]) -> None:
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    # A file's name may hold bytes that are no UTF-8: as \udcff they are right JSON, and Python reads them back.
+    told = text.encode("utf-8", "backslashreplace")
     if target == "-":
-        sys.stdout.write(text)
+        sys.stdout.write(told.decode())
         return
     with atomic_write(Path(target)) as stream:
-        stream.write(text.encode())
+        stream.write(told)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,7 @@ def test_a_broken_picture_is_left_out_of_a_folder_but_not_when_named(photos, cap
         (["--network", "googlenet"], "no weights of googlenet are here"),
         (["--top", "0"], "--top must be"),
         (["--labels", "nowhere.txt"], "nowhere.txt cannot be read"),
+        (["--json", "absent/out.json", "--network", "googlnet"], "the folder absent does not exist"),
     ],
 )
 def test_mistakes_are_one_line(arguments, message, photos, capsys):
@@ -125,6 +126,9 @@ def test_labels_say_which_line_is_wrong(tmp_path):
     """A name may have spaces; a class that there is not is refused with its line."""
     (tmp_path / "l.txt").write_text("my cat.png 281\n\nno number\n")
     with pytest.raises(NstError, match="line 3"):
+        read_labels(tmp_path / "l.txt")
+    (tmp_path / "l.txt").write_text("a.png " + "9" * 5000)
+    with pytest.raises(NstError, match="line 1"):
         read_labels(tmp_path / "l.txt")
     (tmp_path / "l.txt").write_text("my cat.png 281\n")
     assert read_labels(tmp_path / "l.txt") == {"my cat.png": 281}
@@ -144,6 +148,25 @@ def test_the_square_is_the_middle(size):
         np.testing.assert_allclose(whole.mean((0, 1))[:2], [(n - 1) / 2 for n in size], atol=0.6)
     with pytest.raises(NstError, match="--fit crop"):
         square(pixels[:100], 224, "none")
+
+
+def test_of_a_long_strip_the_middle_is_enlarged_alone():
+    """One row of 400,000 pixels would fill 300 GB at the network's size; its middle is what is looked at."""
+    strip = np.broadcast_to(np.arange(400_000, dtype=np.float32)[None, :, None], (1, 400_000, 3))
+    for pixels in (strip, strip.swapaxes(0, 1)):
+        assert square(pixels, 224).mean() == pytest.approx((400_000 - 1) / 2, abs=0.6)
+
+
+def test_a_name_that_is_no_text_is_written_all_the_same(photos, tmp_path, capsys):
+    """Bytes that are no UTF-8 come back from the JSON as Python has them."""
+    name = os.fsdecode(b"caf\xe9.jpg")
+    (photos / "a.jpg").rename(photos / name)
+    assert run_door(main, [str(photos / name), "--json", str(tmp_path / "out.json")]) == 0
+    found = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["pictures"][0]
+    assert found["picture"] == str(photos / name)
+    capsys.readouterr()
+    assert run_door(main, [str(photos / name), "--json", "-"]) == 0
+    assert "caf\\udce9.jpg" in capsys.readouterr().out
 
 
 def test_weights_that_end_early_give_no_scores(tmp_path):

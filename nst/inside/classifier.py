@@ -16,6 +16,8 @@ from nst.networks import Network, architecture, build, fused
 
 PREFERRED = ("googlenet", "squeezenet", "vgg19", "vgg16", "alexnet")
 SURROUND = 8 / 7  # the shorter side over that of the square cut out of it: 256 over 224
+LONGEST = 16  # how many times its shorter side the longer one is before a picture loses its ends
+DIGITS = 9  # more are no number of a class; and Python refuses to read some thousands of them
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ def square(pixels: np.ndarray, side: int, fit: str = "crop") -> np.ndarray:
     if fit == "squash":
         return resize_to(pixels, (side, side))
     if fit == "crop":
+        pixels = _without_ends(pixels)
+        height, width = pixels.shape[:2]
         scale = side * SURROUND / min(height, width)
         height, width = (max(side, round(length * scale)) for length in (height, width))
         pixels = resize_to(pixels, (height, width))
@@ -136,6 +140,13 @@ def square(pixels: np.ndarray, side: int, fit: str = "crop") -> np.ndarray:
         )
     top, left = (height - side) // 2, (width - side) // 2
     return np.ascontiguousarray(pixels[top : top + side, left : left + side])
+
+
+def _without_ends(pixels: np.ndarray) -> np.ndarray:
+    """Return the middle of a long strip, a few squares of it: to enlarge all of it could take any memory."""
+    most = LONGEST * min(pixels.shape[:2])
+    top, left = (max(0, length - most) // 2 for length in pixels.shape[:2])
+    return pixels[top : pixels.shape[0] - top, left : pixels.shape[1] - left]
 
 
 def read_labels(path: str | os.PathLike, count: int = 1000) -> dict[str, int]:
@@ -155,7 +166,7 @@ def read_labels(path: str | os.PathLike, count: int = 1000) -> dict[str, int]:
     for number, line in enumerate(lines, 1):
         name, _, label = line.strip().rpartition(" ")
         if line.strip():
-            if not name or not label.isdecimal() or int(label) >= count:
+            if not name or not label.isdecimal() or len(label) > DIGITS or int(label) >= count:
                 raise NstError(
                     f"{path}, line {number}: expected a file's name and a class from 0 to {count - 1}"
                 )

@@ -72,6 +72,8 @@ class Gathering:
     source
     pictures : sequence of (str, ndarray)
         Names, and pixels (H, W, 3) as they are shown to the network.
+    layers : sequence of str
+        All that views will be asked of: the folder of `--patches` is looked through once for all of them.
     options
         Of `look page`.
     say
@@ -82,14 +84,16 @@ class Gathering:
         self,
         source: Source,
         pictures: Sequence[tuple[str, np.ndarray]],
+        layers: Sequence[str],
         options: argparse.Namespace,
         say: Callable[[str], None],
     ) -> None:
         self.source, self.pictures, self.options, self.say = source, pictures, options, say
         self.view = View(source.network, options.size, source.crop)
-        self.index, self.file = open_index(options, source) if options.pictures else (None, None)
-        if self.index is not None:
-            self.index.add_pictures(path for path, _ in pictures_in(options.pictures))
+        if options.wanted:
+            for name in layers:  # a layer without channels is told of now, not when half of the page is made
+                term_of(f"{name}:0", source)
+        self.index = self._indexed(layers) if options.pictures else None
 
     def facts(self) -> dict[str, str]:
         """Return what is to be known of all regions and wanted pictures together."""
@@ -107,7 +111,6 @@ class Gathering:
         ]
         peaks = np.array([maps.max(axis=(0, 1)) for maps in found])
         order = np.argsort(-peaks.max(axis=0), kind="stable")[: self.options.units]
-        index = self._indexed(name)
         units = []
         for rank, number in enumerate(map(int, order)):
             unit = Unit(
@@ -115,7 +118,7 @@ class Gathering:
                 peaks[:, number].tolist(),
                 [self._map(maps, number, i) for i, maps in enumerate(found)],
             )
-            unit = self._with_patches(unit, name, index) if index else unit
+            unit = self._with_patches(unit, name, self.index) if self.index else unit
             units.append(self._with_wanted(unit, name) if rank < self.options.wanted else unit)
         height, width, channels = found[0].shape
         self.say(f"{name}: {len(units)} of {channels} units")
@@ -132,13 +135,13 @@ class Gathering:
         rows, columns = (np.arange(new) * old // new for new, old in zip(size, found.shape, strict=True))
         return shown[rows][:, columns]
 
-    def _indexed(self, name: str) -> Index | None:
-        """Return the index, brought up to date for a layer."""
-        if self.index is None:
-            return None
-        if not look_through(self.index, self.view, [name], lambda: self.index.save(self.file), self.say):
-            raise NstError(f"stopped; the same command goes on from {self.file}")
-        return self.index
+    def _indexed(self, layers: Sequence[str]) -> Index:
+        """Return the index, brought up to date for the layers."""
+        index, file = open_index(self.options, self.source)
+        index.add_pictures(path for path, _ in pictures_in(self.options.pictures))
+        if not look_through(index, self.view, layers, lambda: index.save(file), self.say):
+            raise NstError(f"stopped; the same command goes on from {file}")
+        return index
 
     def _with_patches(self, unit: Unit, name: str, index: Index) -> Unit:
         hits = index.top(name, unit.number, self.options.count)

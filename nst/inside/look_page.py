@@ -72,8 +72,9 @@ def run(options: argparse.Namespace) -> int:
             print(printable(line), file=sys.stderr, flush=True)
 
     say(source.line)
-    gathering = Gathering(source, pictures, options, say)
-    layers = [gathering.layer(name) for name in layers_of(source, options.layers)]
+    names = layers_of(source, options.layers)
+    gathering = Gathering(source, pictures, names, options, say)
+    layers = [gathering.layer(name) for name in names]
     text = page(source, pictures, layers, gathering.facts())
     with atomic_write(options.output) as stream:
         stream.write(text.encode("utf-8"))

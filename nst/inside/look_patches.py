@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -111,12 +112,12 @@ def unit_of(target: str, source: Source) -> tuple[str, int]:
     NstError
         For a target that means nothing, or a layer that the network does not have.
     """
-    from nst.inside.target import class_number, scores_of
+    from nst.inside.target import WHOLE, class_number, scores_of
 
     layer, _, channel = target.rpartition(":")
     if layer == "class":
         return scores_of(source), class_number(channel)
-    if not layer or not channel.isdecimal():
+    if not layer or not re.fullmatch(WHOLE, channel):
         raise NstError(f"{target!r:.80} is no target; a target is LAYER:CHANNEL or class:NAME")
     return source.network.resolve(layer), int(channel)
 
@@ -130,6 +131,8 @@ def open_index(options: argparse.Namespace, source: Source) -> tuple[Any, Path]:
     about = {"network": source.name, "weights": sha256(source.path), "size": str(options.size)}
     if options.index:
         file = Path(options.index)
+        if not file.parent.is_dir():  # told before the pictures are looked at, not after
+            raise NstError(f"cannot write {file}: the folder {file.parent} does not exist")
     else:
         folders = sorted(str(Path(path).resolve()) for path in options.pictures)
         key = hashlib.sha256(

@@ -218,7 +218,7 @@ def read_index(path: str | os.PathLike, about: dict[str, str]) -> Index:
         }
     except OSError as error:
         raise NstError(f"index {path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise NstError(f"{path} is no index of patches, or is damaged: --again makes it anew") from error
     for key, value in about.items():
         if index.about.get(key) != value:

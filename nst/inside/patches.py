@@ -74,7 +74,7 @@ def patch(network: Network, tap: str, place: Place | None, size: tuple[int, int]
     unit, steps = grid(network, [tap]), strides(network, [tap])[tap]
     regions, margin, inner = [], [], []
     for axis in (0, 1):
-        if not 0 <= place[axis] < found[tap][1 + axis]:
+        if place is None or not 0 <= place[axis] < found[tap][1 + axis]:
             raise NstError(
                 f"{tap} has {found[tap][1]} x {found[tap][2]} places in this picture, none at {place}"
             )

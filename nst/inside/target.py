@@ -11,9 +11,10 @@ from nst.inside.source import Source
 from nst.losses import Channel, ClassScore, Direction, Energy, Unit
 from nst.networks.extent import shapes
 
-NUMBER = r"-?\d+(?:\.\d+)?"
-CHANNEL = re.compile(r"(\d+)(?:@(?:(\d+),(\d+)|(middle)))?")
-MIXTURE = re.compile(rf"\d+(?:\*{NUMBER})?(?:\+\d+(?:\*{NUMBER})?)+|\d+\*{NUMBER}")
+WHOLE = r"\d{1,9}"  # more digits are no channel, and Python refuses to read some thousands of them
+NUMBER = rf"-?{WHOLE}(?:\.\d{{1,99}})?"
+CHANNEL = re.compile(rf"({WHOLE})(?:@(?:({WHOLE}),({WHOLE})|(middle)))?")
+MIXTURE = re.compile(rf"{WHOLE}(?:\*{NUMBER})?(?:\+{WHOLE}(?:\*{NUMBER})?)+|{WHOLE}\*{NUMBER}")
 
 WAYS = "LAYER, LAYER:CHANNEL, LAYER:CHANNEL@ROW,COLUMN or @middle, LAYER:1+7*0.5 (a direction), class:NAME"
 
@@ -70,7 +71,7 @@ def class_number(name: str) -> int:
     from nst.images.imagenet import class_names
 
     names = class_names()
-    if name.isdigit() and int(name) < len(names):
+    if re.fullmatch(WHOLE, name) and int(name) < len(names):
         return int(name)
     words = [[word.strip().lower() for word in names[k].split(",")] for k in range(len(names))]
     found = [k for k, known in enumerate(words) if name.lower() in known]

@@ -134,6 +134,8 @@ def test_pictures_that_cannot_be_used_are_left_out(look, tmp_path, capsys):
         (["fire3/concta:1"], "did you mean 'fire3/concat'"),
         (["fire3/concat:128"], "has channels 0 to 127, no 128"),
         (["class:zebra"], "know no classes"),
+        ([f"fire3/concat:{'9' * 5000}"], "is no target"),
+        (["fire3/concat:1", "--index", "absent/index.json"], "the folder absent does not exist"),
         (["fire3/concat:1", "--rules", "guess"], "'guess' is none of plain, guided, deconv, none"),
     ],
 )

@@ -14,8 +14,10 @@ from PIL import Image
 from nst import formats
 from nst.errors import NstError
 from nst.images.bundled import landscape_path, strokes_path
+from nst.inside import patch_pass
 from nst.look import main
 from nst.networks import vgg_shapes
+from tests.networks.test_architectures import random
 from tests.test_prune import weights_of
 
 PICTURES = [str(landscape_path()), str(strokes_path())]
@@ -59,6 +61,35 @@ def test_the_page_tells_of_each_unit(page):
     assert text.count("The picture that it wants") == 2
     assert text.count("landscape.jpg: at most") == text.count("strokes.jpg: at most") == 6
     assert "regions from</th><td>2 pictures" in text
+
+
+def test_the_folder_is_looked_through_once_for_all_layers(page, tmp_path, monkeypatch):
+    """Each picture is run once, as deep as the deepest layer of the page asks."""
+    looked, features = [], patch_pass._features
+    monkeypatch.setattr(patch_pass, "_features", lambda *given: looked.append(given[2]) or features(*given))
+    arguments = [
+        "page",
+        PICTURES[0],
+        "-o",
+        str(tmp_path / "p.html"),
+        "--size",
+        "48",
+        "--units",
+        "1",
+        "--quiet",
+    ]
+    arguments += ["--weights", str(page.parent / "small.h5"), "--layers", "relu1_1", "pool2"]
+    assert main([*arguments, "--patches", *PICTURES, "--index", str(tmp_path / "index.json")]) == 0
+    assert [str(path) for path in looked] == PICTURES
+
+
+def test_what_no_unit_can_want_is_told_before_the_page_is_made(tmp_path):
+    """A layer of scores has no channels whose mean could be raised."""
+    formats.write(tmp_path / "squeezenet.h5", random("squeezenet"))
+    arguments = ["page", PICTURES[0], "-o", str(tmp_path / "p.html"), "--size", "48", "--units", "1"]
+    arguments += ["--weights", str(tmp_path / "squeezenet.h5"), "--layers", "relu_conv1", "prob"]
+    with pytest.raises(NstError, match="prob has no places and channels"):
+        main([*arguments, "--wanted", "1", "--iterations", "100000"])
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -138,6 +139,7 @@ def test_another_network_is_refused(files, tmp_path):
         {"format": "other"},
         {"pictures": [["a"]]},
         {"keep": 0},
+        {"keep": math.inf},
         {"layers": {"a": {}}},
         {"layers": []},
         {"about": 3},

@@ -161,3 +161,5 @@ def test_a_place_that_there_is_not(branching):
     """The message has the places that there are."""
     with pytest.raises(NstError, match=r"last has 10 x 10 places in this picture, none at \(10, 0\)"):
         patch(branching, "last", (10, 0), (40, 40))
+    with pytest.raises(NstError, match="none at None"):  # as a damaged index may have it
+        patch(branching, "last", None, (40, 40))

@@ -47,6 +47,9 @@ def test_a_mixture_of_channels(source):
         ("relu2_1:", "is no target"),
         ("relu2_1:3@1", "is no target"),
         ("class:130", "know no classes"),
+        (f"relu2_1:{'9' * 5000}", "is no target"),
+        (f"relu2_1:1*{'9' * 5000}", "is no target"),
+        (f"relu2_1:1@{'9' * 5000},0", "is no target"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(source, target, said):
@@ -62,5 +65,6 @@ def test_classes_by_name():
         class_number("crane")
     with pytest.raises(NstError, match="no class is called 'flamingoo'; did you mean 'flamingo'"):
         class_number("flamingoo")
-    with pytest.raises(NstError, match="no class is called '1000'"):
-        class_number("1000")
+    for number in ("1000", "²", "9" * 5000):
+        with pytest.raises(NstError, match=f"no class is called '{number[:20]}"):
+            class_number(number)
