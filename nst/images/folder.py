@@ -15,7 +15,8 @@ def pictures_in(paths: Iterable[str | os.PathLike]) -> list[tuple[Path, bool]]:
     """Return each picture, and whether it was named itself rather than found in a folder.
 
     Files come as they are named; folders are searched to the bottom, in order of names, for the extensions of
-    pictures. Names that begin with a dot are passed over. A picture that is met twice counts once.
+    pictures. Names that begin with a dot are passed over, and so are
+    links that lead nowhere. A picture that is met twice counts once.
 
     Raises
     ------
@@ -42,5 +43,6 @@ def _below(folder: Path) -> Iterable[Path]:
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
-            if Path(name).suffix.lower() in EXTENSIONS and not name.startswith("."):
-                yield Path(root, name)
+            path = Path(root, name)
+            if path.suffix.lower() in EXTENSIONS and not name.startswith(".") and path.is_file():
+                yield path
