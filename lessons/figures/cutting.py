@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from lessons.figures.drawing import BLUE, INK, ORANGE, Drawn, line, panels, picture, svg, text
-from lessons.figures.style_transfer import PAINTING, images, painted
+from lessons.figures.material import images
+from lessons.figures.style_transfer import PAINTING, painted
 from nst import formats
 from nst.formats.known import find_weights
 from nst.networks import Network, vgg

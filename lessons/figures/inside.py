@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from lessons.figures.drawing import Drawn, figure, panels, picture
-from nst.formats.known import find_weights
+from lessons.figures.drawing import Drawn, panels, picture
+from lessons.figures.material import images, needing
 from nst.images import load, resize
 from nst.inside.dream import Dream, dream
 from nst.inside.maximise import maximise, mean_colour
@@ -55,30 +53,9 @@ STEPS = 160  # of each recipe in the comparison; by then they have shown what th
 SIDE = 224
 
 
-def images() -> Path | None:
-    """Return the folder of the pictures, or None when they or the weights are missing."""
-    named = Path(os.environ.get("NST_WEIGHTS") or "missing")
-    folder = (named if named.is_dir() else named.parent).parent / "images"
-    return (
-        folder if named.exists() and (folder / PHOTOGRAPH).is_file() and find_weights("googlenet") else None
-    )
-
-
 def painted(name: str) -> Callable[[Callable[[], Drawn]], Callable[[], Drawn]]:
-    """Register a figure that needs weights and pictures; without them the kept one stays."""
-
-    def register(draw: Callable[[], Drawn]) -> Callable[[], Drawn]:
-        def draw_or_keep() -> Drawn:
-            if images():
-                return draw()
-            print(
-                f"{name} stays as it is: it takes GoogLeNet where NST_WEIGHTS says, and ../images/{PHOTOGRAPH}"
-            )
-            return Image.open(Path(__file__).with_name(name)).convert("RGB")
-
-        return figure(name, slow=True)(draw_or_keep)
-
-    return register
+    """Register a figure that GoogLeNet makes."""
+    return needing(name, "googlenet", PHOTOGRAPH)
 
 
 @cache

@@ -6,15 +6,14 @@ the weights. Where those are missing, the figures stay as they are, and the scri
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lessons.figures.drawing import Drawn, figure, panels, picture
+from lessons.figures.drawing import figure, panels, picture
+from lessons.figures.material import images, needing
 from nst import formats
 from nst.formats.known import find_weights
 from nst.images import load, resize_to
@@ -46,26 +45,9 @@ CAUSES = (
 FIELDS = ("relu1_2", "relu2_2", "relu3_1", "relu3_2", "relu4_1", "relu4_2", "relu5_1")
 
 
-def trained(name: str, *pictures: str) -> Callable[[Callable[[], Drawn]], Callable[[], Drawn]]:
-    """Register a figure that needs GoogLeNet and photographs; without them the kept one stays."""
-
-    def register(draw: Callable[[], Drawn]) -> Callable[[], Drawn]:
-        def draw_or_keep() -> Drawn:
-            if find_weights("googlenet") and all(photograph(one).is_file() for one in pictures):
-                return draw()
-            print(
-                f"{name} stays as it is: it takes GoogLeNet where NST_WEIGHTS says {' and '.join(pictures)}"
-            )
-            return Image.open(Path(__file__).with_name(name)).convert("RGB")
-
-        return figure(name, slow=True)(draw_or_keep)
-
-    return register
-
-
 def photograph(name: str) -> Path:
-    """Return where a photograph lies, beside the folder of the weights."""
-    return Path(os.environ.get("NST_WEIGHTS", "missing"), "..", "images", "photos", name)
+    """Return where a photograph lies."""
+    return images() / "photos" / name
 
 
 @cache
@@ -156,7 +138,7 @@ def nine(best: Best, layer: str, channel: int) -> list[tuple[Patch, np.ndarray]]
     return found
 
 
-@trained("seen-patches.png")
+@needing("seen-patches.png", "googlenet")
 def patches() -> Image.Image:
     """For some units of GoogLeNet the nine regions of drawn scenes that excite them most."""
     best = best_places(list(dict.fromkeys(layer for layer, _ in UNITS)))
@@ -169,7 +151,7 @@ def patches() -> Image.Image:
     return panels(blocks, [f"{layer}:{channel}" for layer, channel in UNITS], columns=3)
 
 
-@trained("seen-rules.png", *(name for name, _, _ in CAUSES))
+@needing("seen-rules.png", "googlenet", *(f"photos/{name}" for name, _, _ in CAUSES))
 def rules() -> Image.Image:
     """What in three photographs excites a unit, by each of the three rules; the photographs are not shown."""
     network, images, captions = googlenet(), [], []

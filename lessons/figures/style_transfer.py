@@ -7,17 +7,16 @@ The Starry Night, 1889). Where those are missing, the figures stay as they are, 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from lessons.figures.drawing import BLUE, GREEN, ORANGE, Curve, Drawn, figure, loglog, panels, picture, signed
+from lessons.figures.drawing import BLUE, GREEN, ORANGE, Curve, Drawn, loglog, panels, picture, signed
+from lessons.figures.material import images, needing
 from nst import formats
 from nst.engine.optimise import Progressed, optimise
 from nst.engine.style_transfer import StyleTransfer
@@ -35,31 +34,9 @@ ITERATIONS = 100
 STAGES = (5, 20, 100)
 
 
-def images() -> Path | None:
-    """Return the folder of the pictures, or None when they or the weights are missing."""
-    named = Path(os.environ.get("NST_WEIGHTS") or "missing")
-    folder = (named if named.is_dir() else named.parent).parent / "images"
-    there = named.exists() and all((folder / name).is_file() for name in (PHOTOGRAPH, PAINTING))
-    return folder if there and find_weights("vgg19") else None
-
-
 def painted(name: str) -> Callable[[Callable[[], Drawn]], Callable[[], Drawn]]:
-    """Register a figure that needs weights and pictures; without them the kept one stays."""
-
-    def register(draw: Callable[[], Drawn]) -> Callable[[], Drawn]:
-        def draw_or_keep() -> Drawn:
-            if images():
-                return draw()
-            print(
-                f"{name} stays as it is: it takes VGG-19 where NST_WEIGHTS says, "
-                f"and {PHOTOGRAPH} and {PAINTING} in ../images beside it"
-            )
-            kept = Path(__file__).with_name(name)
-            return kept.read_text("utf-8") if kept.suffix == ".svg" else Image.open(kept).convert("RGB")
-
-        return figure(name, slow=True)(draw_or_keep)
-
-    return register
+    """Register a figure of the photograph in the style of the painting."""
+    return needing(name, "vgg19", PHOTOGRAPH, PAINTING)
 
 
 @cache

@@ -7,18 +7,16 @@ figures stay as they are, and the script says so. The strokes are our own.
 
 from __future__ import annotations
 
-import os
 import tempfile
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from lessons.figures.drawing import Drawn, figure, panels
+from lessons.figures.drawing import panels
+from lessons.figures.material import images, needing
 from nst import texture
-from nst.formats.known import find_weights
 from nst.images.bundled import strokes_path
 
 STATISTICS = ("gram", "covariance", "moments", "histogram", "gram+histogram")
@@ -30,32 +28,10 @@ TWICE = {
 }
 
 
-def photographs() -> Path | None:
-    """Return the folder of the photographs, or None when they or the weights are missing."""
-    named = Path(os.environ.get("NST_WEIGHTS") or "missing")
-    folder = (named if named.is_dir() else named.parent).parent / "images" / "textures"
-    return folder if folder.is_dir() and find_weights("vgg19") else None
-
-
-def made(name: str) -> Callable[[Callable[[], Drawn]], Callable[[], Drawn]]:
-    """Register a figure that needs weights and photographs; without them the kept one stays."""
-
-    def register(draw: Callable[[], Drawn]) -> Callable[[], Drawn]:
-        def draw_or_keep() -> Drawn:
-            if photographs():
-                return draw()
-            print(f"{name} stays as it is: it takes VGG-19 and ../images/textures where NST_WEIGHTS says")
-            return Image.open(Path(__file__).with_name(name)).convert("RGB")
-
-        return figure(name, slow=True)(draw_or_keep)
-
-    return register
-
-
 @cache
 def make(sample: str, *arguments: str) -> Image.Image:
     """Return what `python -m nst.texture SAMPLE ARGUMENTS` makes."""
-    path = strokes_path() if sample == "strokes" else photographs() / f"skimage_{sample}.png"
+    path = strokes_path() if sample == "strokes" else images() / "textures" / f"skimage_{sample}.png"
     with tempfile.TemporaryDirectory() as folder:
         target = str(Path(folder, "texture.png"))
         texture.main([str(path), "-o", target, "--quiet", *arguments])
@@ -73,7 +49,7 @@ def sheet() -> Image.Image:
     return Image.open(strokes_path()).convert("RGB").resize((160, 128), Image.Resampling.LANCZOS)
 
 
-@made("texture-statistics.png")
+@needing("texture-statistics.png", "vgg19", "textures")
 def statistics() -> Image.Image:
     """One sample and what is left of it in each statistic."""
     shown = {"the sample": sheet()}
@@ -81,7 +57,7 @@ def statistics() -> Image.Image:
     return panels(list(shown.values()), list(shown), columns=3)
 
 
-@made("texture-layers.png")
+@needing("texture-layers.png", "vgg19", "textures")
 def layers() -> Image.Image:
     """Gram matrices of more and more layers."""
     shown, chosen = {}, []
@@ -91,7 +67,7 @@ def layers() -> Image.Image:
     return panels(list(shown.values()), list(shown))
 
 
-@made("texture-photographs.png")
+@needing("texture-photographs.png", "vgg19", "textures")
 def samples() -> Image.Image:
     """Textures of three photographs, twice their size."""
     names = ("brick", "grass", "gravel")
@@ -99,7 +75,7 @@ def samples() -> Image.Image:
     return panels(shown, names)
 
 
-@made("texture-seams.png")
+@needing("texture-seams.png", "vgg19", "textures")
 def seams() -> Image.Image:
     """A texture laid twice by twice, made with and without going round."""
     shown = {}

@@ -7,15 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-import nst
 from nst.images import eight_bits
 from nst.inside.gathering import LayerView, Unit
 from nst.inside.source import Source
-from nst.report.stylesheet import STYLE
+from nst.report.document import document
 from nst.report.thumbnails import image_tag
 from nst.report.words import escaped, number
-
-POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src 'unsafe-inline'"
 
 LOOKS = """
 nav { position: sticky; top: 0; z-index: 1; background: var(--paper); padding: 12px 0; margin: 20px 0;
@@ -63,27 +60,8 @@ def page(
     for place, layer in enumerate(layers):
         parts.append(_layer(place, layer))
         parts += [_unit(place, layer, at, pictures) for at in range(len(layer.units))]
-    body = "\n".join(parts)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="nst {nst.__version__}">
-<title>{escaped(title)}</title>
-<style>{STYLE}{LOOKS}{_photos(pictures)}</style>
-</head>
-<body>
-<main>
-<h1>{escaped(title)}</h1>
-<nav><a href="#start">start</a>{links}</nav>
-{body}
-<footer>Written by nst {nst.__version__}. This file holds all that it shows and fetches nothing.</footer>
-</main>
-</body>
-</html>
-"""
+    menu = f'<nav><a href="#start">start</a>{links}</nav>'
+    return document(title, "\n".join([menu, *parts]), looks=f"{LOOKS}{_photos(pictures)}")
 
 
 def _photos(pictures: Sequence[Shown]) -> str:

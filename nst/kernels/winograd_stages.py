@@ -55,9 +55,8 @@ def _products(p: Plan, v: int, u: int, m: int, tiles: int, channels: int, add: i
     while t < tiles:
         a, c = v + t * p.piece, m + t * p.m_row
         soon = ahead
-        if (
-            p.channels > CHANNELS and t % (2 * ROWS) == 0
-        ):  # V lies far: every second call asks for its next rows
+        # where V lies far, every second call asks for its next rows
+        if p.channels > CHANNELS and t % (2 * ROWS) == 0:
             soon = a + 2 * ROWS * p.piece
         else:
             ahead += channels * LINE

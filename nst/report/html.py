@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-import nst
 from nst.files import atomic_write
 from nst.report.charts import gradient_chart, loss_chart, rows_table, share_chart, time_chart, timing_bars
 from nst.report.colours import colours
-from nst.report.stylesheet import SCRIPT, STYLE
+from nst.report.document import document
+from nst.report.stylesheet import SCRIPT
 from nst.report.thumbnails import image_tag
 from nst.report.trace import Trace, plain
 from nst.report.words import duration, escaped, number, thinned
@@ -75,38 +73,9 @@ def write_report(
         _charts(trace, timings or {}),
         _tables(settings or {}, versions or {}, hashes or {}),
     ]
-    page = _page(title, "\n".join(section for section in sections if section))
+    page = document(title, "\n".join(section for section in sections if section), script=SCRIPT)
     with atomic_write(path) as stream:
         stream.write(page.encode("utf-8"))
-
-
-def _page(title: str, body: str) -> str:
-    """Return the whole document. Its policy forbids every fetch, and any script but the one written here."""
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode("ascii")
-    policy = (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
-        f"style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    )
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="nst {nst.__version__}">
-<title>{escaped(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<main>
-<h1>{escaped(title)}</h1>
-{body}
-<footer>Written by nst {nst.__version__}. This file holds all that it shows and fetches nothing.</footer>
-</main>
-<script>{SCRIPT}</script>
-</body>
-</html>
-"""
 
 
 def _figures(trace: Trace, stopped: str | None) -> str:
