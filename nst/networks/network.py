@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,10 +102,35 @@ class Network:
             f"no layer {name!r}{nearest(name, known + list(self.aliases))}; there are {', '.join(known)}"
         )
 
-    def freeze(self) -> Network:
-        """Mark every layer as not trained, so that nothing is saved or computed for its parameters."""
-        for node in self.nodes.values():
-            node.layer.frozen = True
+    def freeze(self, *globs: str) -> Network:
+        """Mark layers as not trained: every one, or those whose names match a glob such as `fire[2-5]/*`.
+
+        Nothing is saved or computed for the parameters of a frozen layer, and it runs as in inference even while the
+        others train: a frozen dropout silences nothing, and a frozen batch normalisation normalises by its running
+        statistics and keeps them. So what leaves the frozen layers under the trained ones is a function of the picture
+        alone, and can be computed once.
+
+        Raises
+        ------
+        NstError
+            When a glob matches no layer with parameters; nothing is frozen then.
+        """
+        return self._mark(globs, frozen=True)
+
+    def unfreeze(self, *globs: str) -> Network:
+        """Mark layers as trained: every one, or those whose names match a glob."""
+        return self._mark(globs, frozen=False)
+
+    def _mark(self, globs: tuple[str, ...], frozen: bool) -> Network:
+        with_parameters = [name for name, node in self.nodes.items() if node.layer.parameters()]
+        for glob in globs:
+            if not any(fnmatch.fnmatchcase(name, glob) for name in with_parameters):
+                raise NstError(
+                    f"{glob!r} matches no layer that learns; there are {', '.join(with_parameters)}"
+                )
+        for name, node in self.nodes.items():
+            if not globs or any(fnmatch.fnmatchcase(name, glob) for glob in globs):
+                node.layer.frozen = frozen
         return self
 
     def astype(self, dtype: np.dtype | type) -> Network:
@@ -132,6 +158,7 @@ class Network:
             The layers whose outputs are wanted; aliases are understood.
         training
             Handed to the layers that behave differently in training: False, or the random generator they draw from.
+            Those that are frozen run as in inference all the same.
 
         Returns
         -------
@@ -157,7 +184,8 @@ class Network:
                 continue
             inputs = [values[name] for name in node.inputs]
             x = inputs if node.layer.joins else inputs[0]
-            call = (x, training) if node.layer.has_mode else (x,)
+            mode = False if node.layer.frozen else training
+            call = (x, mode) if node.layer.has_mode else (x,)
             try:
                 values[node.name], saved[node.name] = node.layer.forward(*call)
             except NstError as error:  # as when the image is too small

@@ -8,6 +8,7 @@ import numpy as np
 
 from nst import kernels
 from nst.errors import NstError
+from nst.optimizers.groups import Groups
 
 Named = Mapping[str, Mapping[str, np.ndarray]]
 """Arrays by the name of a layer and their own, as `Network.parameters` and `Network.gradients` return them."""
@@ -40,12 +41,22 @@ class SGD:
     nesterov : bool
     weight_decay : float
         On every parameter given to `update`, as in PyTorch.
+    groups : Groups
+        By what the learning rate and the weight decay of some parameters are multiplied, like PyTorch's parameter
+        groups; by default all have the same.
     """
 
-    def __init__(self, momentum: float = 0.9, nesterov: bool = True, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        momentum: float = 0.9,
+        nesterov: bool = True,
+        weight_decay: float = 0.0,
+        groups: Groups | None = None,
+    ) -> None:
         if not 0 <= momentum < 1 or weight_decay < 0:
             raise ValueError(f"momentum {momentum} is not in 0..1, or weight decay {weight_decay} below 0")
         self.momentum, self.weight_decay, self.nesterov = float(momentum), float(weight_decay), nesterov
+        self.groups = groups or Groups()
         self._velocity: dict[str, np.ndarray] = {}
 
     def update(self, parameters: Named, gradients: Named, learning_rate: float) -> None:
@@ -72,7 +83,8 @@ class SGD:
             if label not in self._velocity:
                 self._velocity[label] = np.zeros_like(parameter)
             step = kernels.select(parameter.dtype).sgd_step
-            how = float(learning_rate), self.momentum, self.weight_decay, self.nesterov
+            rate, decay = self.groups.factors(label)
+            how = rate * learning_rate, self.momentum, decay * self.weight_decay, self.nesterov
             step(parameter, gradient, self._velocity[label], *how)
 
     def state(self) -> dict[str, np.ndarray]:

@@ -257,6 +257,32 @@ def test_running_statistics_absorb_a_batch_where_they_are_not_frozen():
     assert not network.nodes["second"].layer.running_mean.any()
 
 
+def test_layers_are_frozen_by_glob():
+    """A glob takes the layers whose names it matches and no others, and `unfreeze` gives them back."""
+    network = diamond().freeze("le*", "last")
+    assert network.parameters().keys() == {"first", "right"}
+    assert network.unfreeze("left").parameters().keys() == {"first", "left", "right"}
+    assert diamond().freeze().unfreeze().parameters().keys() == {"first", "left", "right", "last"}
+    with pytest.raises(NstError, match=r"'rel\*' matches no layer that learns; there are first"):
+        network.freeze("first", "rel*")
+    assert "first" in network.parameters()
+
+
+def test_a_frozen_layer_runs_as_in_inference_while_others_train():
+    """Frozen normalisation keeps its statistics and uses them, and frozen dropout silences nothing."""
+    norms = [BatchNorm(np.ones(3), np.zeros(3), np.full(3, 2.0), np.ones(3)) for _ in range(2)]
+    network = Network([Node("norm", norms[0]), Node("drop", Dropout(0.5)), Node("own", norms[1])]).freeze()
+    network.unfreeze("own")
+    features, tape = network.forward(IMAGE, ["drop", "own"], training=np.random.default_rng(0))
+    np.testing.assert_array_equal(features["drop"], network.forward(IMAGE, ["drop"])[0]["drop"])
+    assert abs(features["own"].mean()) < 1e-12
+    network.update(tape)
+    assert (norms[0].running_mean == 2).all() and not (norms[1].running_mean == 2).any()
+    dy = RNG.normal(size=IMAGE.shape)
+    _, found = network.gradients({"own": dy}, tape)
+    assert found.keys() == {"own"}
+
+
 def test_layers_are_told_whether_it_is_training():
     """Batch normalisation and dropout, in the same list as other layers, get the argument and no other does."""
     ones, zeros = np.ones(3), np.zeros(3)

@@ -7,7 +7,7 @@ import pytest
 
 from nst.errors import NstError
 from nst.kernels import cpu, reference
-from nst.optimizers import SGD
+from nst.optimizers import SGD, SPARED, Groups
 
 
 def one(value: float) -> dict[str, dict[str, np.ndarray]]:
@@ -61,6 +61,49 @@ def test_five_steps_are_those_of_torch(how, dtype):
         oracle.step()
     for (layer, name), tensor in theirs.items():
         np.testing.assert_allclose(parameters[layer][name], tensor, atol=30 * np.finfo(dtype).eps)
+
+
+def test_groups_are_those_of_torch():
+    """A tenth of the rate for one layer, and no decay for biases, are what PyTorch's parameter groups are."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(4)
+    parameters = named(rng, np.float64)
+    theirs = {(a, b): torch.tensor(w) for a, of in parameters.items() for b, w in of.items()}
+    groups = [
+        {"params": [tensor], "lr": 0.1 if layer == "conv" else 1, "weight_decay": 0.3 * (name != "bias")}
+        for (layer, name), tensor in theirs.items()
+    ]
+    ours = SGD(0.9, True, 0.3, Groups([("conv", 0.1)], decays=SPARED))
+    oracle = torch.optim.SGD(groups, 1, 0.9, nesterov=True)
+    for rate in (0.1, 0.1, 0.01):
+        gradients = named(rng, np.float64)
+        ours.update(parameters, gradients, rate)
+        for (layer, name), tensor in theirs.items():
+            tensor.grad = torch.tensor(gradients[layer][name])
+        for group, (layer, _) in zip(oracle.param_groups, theirs, strict=True):
+            group["lr"] = rate * (0.1 if layer == "conv" else 1)
+        oracle.step()
+    for (layer, name), tensor in theirs.items():
+        np.testing.assert_allclose(parameters[layer][name], tensor, atol=1e-14)
+
+
+def test_the_first_glob_that_matches_counts():
+    """A glob may name the parameter, the layer or many layers; the order decides, and the rest has the factor 1."""
+    groups = Groups([("fire9/*", 0.5), ("fire*.bias", 0.0), ("fire*", 0.1)], decays=[("conv10.bias", 0)])
+    assert groups.factors("fire9/squeeze1x1.bias") == (0.5, 1)
+    assert groups.factors("fire8/squeeze1x1.bias") == (0, 1)
+    assert groups.factors("fire8/squeeze1x1.weight") == (0.1, 1)
+    assert groups.factors("conv10.bias") == (1, 0)
+
+
+def test_a_rate_for_nothing_is_refused():
+    """A misspelt glob would leave a layer at full speed in silence; decays may spare what a network lacks."""
+    groups = Groups([("conv*", 0.1), ("fir*", 0.1)], decays=SPARED)
+    groups.check(["conv1.weight", "fire2.weight"])
+    with pytest.raises(NstError, match=r"'fir\*'"):
+        groups.check(["conv1.weight"])
+    with pytest.raises(ValueError, match="below 0"):
+        Groups([("*", -1)])
 
 
 @pytest.mark.parametrize("contiguous", [True, False])
