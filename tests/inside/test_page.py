@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import subprocess
 
 import numpy as np
@@ -17,11 +16,12 @@ from nst.images.bundled import landscape_path, strokes_path
 from nst.inside import patch_pass
 from nst.look import main
 from nst.networks import vgg_shapes
+from tests.inside.chromium import CHROMIUM, Browser, asked_by_files
 from tests.networks.test_architectures import random
 from tests.test_prune import weights_of
 
 PICTURES = [str(landscape_path()), str(strokes_path())]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,52 @@ def test_what_no_unit_can_want_is_told_before_the_page_is_made(tmp_path):
         main([*arguments, "--wanted", "1", "--iterations", "100000"])
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+# What the page shows, and where each of its links stands and leads to.
+SHOWN = (
+    "[...document.querySelectorAll('section')].filter(one => one.checkVisibility()).map(one => one.id).join()"
+)
+LINKS = "[...document.links].map(one => [one.closest('section')?.id ?? '', one.hash.slice(1)])"
+MIDDLE = """(link => { link.scrollIntoView({block: 'center'}); const it = link.getBoundingClientRect();
+  return [it.x + it.width / 2, it.y + it.height / 2] })(document.links[%d])"""
+
+
+@BROWSER
+def test_each_link_clicked_shows_its_section_and_asks_the_network_for_nothing(page, tmp_path):
+    """A click on any link shows the section that it names and no other, and the log of the network stays empty."""
+    with Browser(tmp_path) as browser:
+        browser.open(page.as_uri())
+        assert browser.run(SHOWN) == "start"
+        links = browser.run(LINKS)
+        for number, (section, target) in enumerate(links):
+            before = section or (
+                "start" if target != "start" else "layer-0"
+            )  # the menu is there in all of them
+            browser.run(f"location.hash = {before!r}")
+            browser.until(f"{SHOWN} == {before!r}")
+            browser.click(*browser.run(MIDDLE % number))
+            browser.until(f"{SHOWN} == {target!r}")
+        found = [
+            event["params"] for event in browser.events if event.get("method") == "Network.requestWillBeSent"
+        ]
+    assert len(links) == 3 + 2 + 2 * 3 + 6 * 3  # of the menu, of the start, of each layer, of each unit
+    assert {one["request"]["url"].partition("#")[0].partition(":")[0] for one in found} <= {"file", "data"}
+    assert asked_by_files(browser.log) == set()
+
+
+@BROWSER
+def test_the_log_of_the_network_tells_what_a_page_asks_for(tmp_path):
+    """A picture, a font and a host that a page of another kind names are all found in the log."""
+    path = tmp_path / "other.html"
+    path.write_text(
+        '<link rel="preconnect" href="http://host.example"><img src="http://picture.example/a.png">'
+        "<style>@font-face { font-family: f; src: url(http://font.example/f) } p { font-family: f }</style><p>text"
+    )
+    with Browser(tmp_path) as browser:
+        browser.open(path.as_uri())
+    assert {"http://picture.example/a.png", "http://font.example/f"} < asked_by_files(browser.log)
+
+
+@BROWSER
 @pytest.mark.parametrize("anchor", ["", "#layer-1", "unit"])
 def test_the_page_in_a_browser(page, tmp_path, anchor):
     """Start, layer and unit each show pictures, and none of the three is what another one is."""
