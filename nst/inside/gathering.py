@@ -111,15 +111,17 @@ class Gathering:
         ]
         peaks = np.array([maps.max(axis=(0, 1)) for maps in found])
         order = np.argsort(-peaks.max(axis=0), kind="stable")[: self.options.units]
-        units = []
-        for rank, number in enumerate(map(int, order)):
+        units, left = [], self.options.wanted
+        for number in map(int, order):
             unit = Unit(
                 number,
                 peaks[:, number].tolist(),
                 [self._map(maps, number, i) for i, maps in enumerate(found)],
             )
             unit = self._with_patches(unit, name, self.index) if self.index else unit
-            units.append(self._with_wanted(unit, name) if rank < self.options.wanted else unit)
+            unit = self._with_wanted(unit, name) if left else unit
+            left -= unit.wanted is not None  # what no noise excites makes room for the next
+            units.append(unit)
         height, width, channels = found[0].shape
         self.say(f"{name}: {len(units)} of {channels} units")
         return LayerView(name, height, width, channels, int((peaks.max(axis=0) <= 0).sum()), units)
@@ -162,8 +164,8 @@ class Gathering:
             found = maximise(
                 self.source.network, [term], self._recipe(), (side, side), seed=self.options.seed
             )
-        except NstError as error:  # no noise excites it
-            self.say(f"{name}:{unit.number}: {error}")
+        except NstError:
+            self.say(f"{name}:{unit.number}: no noise excites it, so there is no way to what it wants")
             return unit
         self.say(f"{name}:{unit.number}: wanted picture, {found.activation:.4g}")
         return dataclasses.replace(unit, wanted=found.pictures[0], activation=found.activation)

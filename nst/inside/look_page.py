@@ -12,8 +12,10 @@ from nst.inside.source import add_network
 from nst.session.values import whole
 
 DESCRIPTION = """Write a page of one file, which opens offline: for each layer the units that answer most to the
-pictures given, and for each unit its maps of them, the regions of a folder of pictures that excite it most (with
---patches), and the picture that it wants (with --wanted)."""
+pictures given, and for each unit its maps of them and the regions of a folder of pictures that excite it most (with
+--patches); for the first units of each layer also the picture that they want, which is what takes time: about a minute
+with GoogLeNet on two cores (--wanted 0 leaves it out)."""
+WANTED = 3  # units of each layer: 15 pictures for GoogLeNet
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -40,11 +42,13 @@ def add(commands: argparse._SubParsersAction) -> None:
     group.add_argument("--again", action="store_true", help="make the index anew")
     add_rules(group, default=())
     group = it.add_argument_group("the picture that a unit wants")
-    group.add_argument("--wanted", type=whole(0), default=0, help="make it for so many units of each layer")
+    group.add_argument(
+        "--wanted", type=whole(0), default=WANTED, help="make it for so many units of each layer; 0 for none"
+    )
     group.add_argument("--recipe", default="waves", help="how, as for look unit")
     group.add_argument("--iterations", type=whole(1), help="steps; default: the recipe's")
     group.add_argument(
-        "--wanted-size", type=whole(16, 1024), default=160, help="side of the picture, in pixels"
+        "--wanted-size", type=whole(16, 1024), default=128, help="side of the picture, in pixels"
     )
     it.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, help="of starts and views")
     it.add_argument("--quiet", action="store_true", help="print errors only")

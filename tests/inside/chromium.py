@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import itertools
 import json
 import os
@@ -12,6 +14,9 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -107,6 +112,11 @@ class Browser:
         """Press and release the left button of the mouse there, in pixels of the window."""
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def screenshot(self) -> np.ndarray:
+        """Return what the window shows, (H, W, 3) integers from 0 to 255."""
+        shot = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+        return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), int)
 
     def _message(self) -> dict[str, Any]:
         end = time.monotonic() + PATIENCE
