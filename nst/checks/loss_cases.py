@@ -44,6 +44,11 @@ def _probabilities(rng: Random) -> Built:
     return lambda x: softmax_cross_entropy(x, labels), 3.0 * rng.standard_normal((4, 6))
 
 
+def _smoothed(rng: Random) -> Built:
+    labels = np.array([5, 0, 2, 2])
+    return lambda x: softmax_cross_entropy(x, labels, 0.3), 3.0 * rng.standard_normal((4, 6))
+
+
 def _content(rng: Random) -> Built:
     target = _features(rng)
     return lambda x: content_loss(x, target), _features(rng)
@@ -73,6 +78,7 @@ def _overshooting(rng: Random) -> np.ndarray:
 LOSS_CASES = [
     _case("softmax_cross_entropy", "class numbers", _class_numbers),
     _case("softmax_cross_entropy", "probabilities", _probabilities),
+    _case("softmax_cross_entropy", "smoothed labels", _smoothed),
     _case("content_loss", "random target", _content),
     _case("gram_loss", "random target", _gram),
     _case("Moments", "random target", _statistic(MOMENTS)),

@@ -1,22 +1,17 @@
 """The state of a run in one file, written so that a crash at any moment leaves a whole one behind.
 
-An uncompressed `.npz`: `meta.npy` holds JSON as bytes (format version, iteration, settings, hashes, trace), the other
-members are the image and the optimiser's arrays. No pickle is written and none is read.
+Its head (see `nst.npz`) holds iteration, settings, hashes and trace; the arrays are the image and the optimiser's.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import zipfile
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from nst.errors import NstError
-from nst.files import atomic_write, require_file
-from nst.npy import read_array
+from nst.npz import read_npz, write_npz
 
 FORMAT = "nst checkpoint 2"
 _META = {
@@ -28,7 +23,6 @@ _META = {
     "rng": dict,
     "trace": dict,
 }
-META_LIMIT = 64 << 20  # bytes of JSON; a trace of 100,000 iterations takes some 20 MB
 
 
 @dataclass
@@ -67,12 +61,10 @@ class Checkpoint:
 
 def save_checkpoint(path: str | os.PathLike, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically; the file before it stays until the new one is on the disk."""
-    meta = {"format": FORMAT} | {key: getattr(checkpoint, key) for key in _META}
-    text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+    meta = {key: getattr(checkpoint, key) for key in _META}
     state = {f"optimizer.{name}": array for name, array in checkpoint.optimizer.items()}
     state.update({f"thumbnail.{number}": picture for number, picture in checkpoint.thumbnails.items()})
-    with atomic_write(path) as stream:
-        np.savez(stream, meta=text, image=checkpoint.image, **state)
+    write_npz(path, FORMAT, meta, {"image": checkpoint.image, **state})
 
 
 def load_checkpoint(path: str | os.PathLike) -> Checkpoint:
@@ -84,21 +76,11 @@ def load_checkpoint(path: str | os.PathLike) -> Checkpoint:
         When the file is missing, damaged, or no checkpoint of this version; nothing that it holds is executed, and
         no array is read before its claimed size has been compared with what lies in the file.
     """
-    found = require_file(path, "checkpoint")
-    try:
-        return _parse(_read_arrays(found))
-    except Exception as error:  # parsers of foreign bytes (zipfile, json, NumPy) raise whatever they please
-        cause = f"it lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
-        raise NstError(
-            f"checkpoint {found} is damaged or no checkpoint ({cause:.200}); start anew"
-        ) from error
+    return read_npz(path, "checkpoint", FORMAT, _parse, "start anew")
 
 
-def _parse(arrays: dict[str, np.ndarray]) -> Checkpoint:
+def _parse(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Checkpoint:
     """Return the checkpoint that the members of a file make up; a ValueError or KeyError when they make none."""
-    meta = json.loads(arrays.pop("meta").tobytes())
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise ValueError(f"its format is not {FORMAT!r}")
     image = arrays.pop("image")
     if image.ndim != 4 or image.shape[0] != 1 or image.shape[3] != 3 or image.dtype != np.float32:
         raise ValueError(f"the image is {image.dtype} {image.shape}, not float32 (1, H, W, 3)")
@@ -119,23 +101,3 @@ def _typed(meta: dict[str, Any], key: str, kind: type) -> Any:
     if not isinstance(meta[key], kind) or (kind is int and meta[key] < 0):
         raise ValueError(f"{key} is not what it should be")
     return meta[key]
-
-
-def _read_arrays(path: os.PathLike) -> dict[str, np.ndarray]:
-    """Read the members of an uncompressed npz, each only after its header agrees with the bytes that are there."""
-    arrays = {}
-    with zipfile.ZipFile(path) as archive:
-        if sum(member.file_size for member in archive.infolist()) > os.path.getsize(path):
-            raise ValueError("its members claim more bytes than it has")
-        for member in archive.infolist():
-            if member.compress_type != zipfile.ZIP_STORED or not member.filename.endswith(".npy"):
-                raise ValueError(f"unexpected member {member.filename!r}")
-            name = member.filename.removesuffix(".npy")
-            if name == "meta" and member.file_size > META_LIMIT:
-                raise ValueError(f"its JSON has {member.file_size} bytes")
-            with archive.open(member) as stream:
-                try:
-                    arrays[name] = read_array(stream, member.file_size)
-                except NstError as error:
-                    raise ValueError(f"{name}: {error}") from error
-    return arrays

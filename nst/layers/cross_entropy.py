@@ -7,7 +7,9 @@ import numpy as np
 from nst.errors import NstError
 
 
-def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+def softmax_cross_entropy(
+    logits: np.ndarray, labels: np.ndarray, smoothing: float = 0.0
+) -> tuple[float, np.ndarray]:
     r"""Return the mean cross-entropy of softmax(z) against the labels, and its gradient by z.
 
     For N examples with scores z (N, C) and target probabilities t (one-hot when `labels` are class numbers)::
@@ -26,12 +28,19 @@ def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float
     which for a class number y is p, less 1 at y, over N. Backward through softmax and logarithm one after
     the other would divide by p and then multiply by it; joined, nothing is divided.
 
+    **Label smoothing** (Szegedy et al., *Rethinking the Inception architecture*, 2016). With e the smoothing, the
+    loss is that against ``t' = (1 - e) t + T e / C``: a share e of each example's probability is spread over all
+    classes. L is least where z differs between the right class and the others by a finite amount, and no score has a
+    reason to grow for ever. Scores that are all alike still have L = log C.
+
     Parameters
     ----------
     logits : ndarray, shape (N, C)
         The scores z.
     labels : ndarray
         Class numbers (N,) of an integer dtype, or target probabilities (N, C).
+    smoothing : float
+        e, 0 <= e < 1.
 
     Returns
     -------
@@ -49,6 +58,8 @@ def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float
     if target.shape != logits.shape:
         raise NstError(f"labels of shape {labels.shape} do not fit scores of shape {logits.shape}")
     target = target.astype(logits.dtype, copy=False)
+    if smoothing:
+        target = (1 - smoothing) * target + smoothing * target.mean(axis=1, keepdims=True)
     n = max(1, len(logits))
 
     z = logits - logits.max(axis=1, keepdims=True, initial=-np.inf)

@@ -38,7 +38,7 @@ def loss_chart(trace: Trace, colours: Mapping[str, str]) -> str:
         marks=_marks(trace),
     )
     final = {label: number(values[-1]) for label, values in curves.items()}
-    return _panel("Loss", note, chart, _legend(final, palette))
+    return panel("Loss", note, chart, legend(final, palette))
 
 
 def share_chart(trace: Trace, colours: Mapping[str, str]) -> str:
@@ -58,7 +58,7 @@ def share_chart(trace: Trace, colours: Mapping[str, str]) -> str:
     )
     final = {label: f"{number(100 * shares[-1].get(label, 0.0), 3)} %" for label in labels}
     note = "How strongly each term pulls at the picture: the norm of its own gradient, as a part of all."
-    return _panel("Gradient shares", note, chart, _legend(final, colours))
+    return panel("Gradient shares", note, chart, legend(final, colours))
 
 
 def time_chart(trace: Trace) -> str:
@@ -91,7 +91,7 @@ def time_chart(trace: Trace) -> str:
         marks=_marks(trace),
         size=_SMALL,
     )
-    return _panel("Seconds per iteration", note, chart)
+    return panel("Seconds per iteration", note, chart)
 
 
 def gradient_chart(trace: Trace) -> str:
@@ -109,7 +109,7 @@ def gradient_chart(trace: Trace) -> str:
         marks=_marks(trace),
         size=_SMALL,
     )
-    return _panel("Gradient norm", "Euclidean length of the image gradient, on a logarithmic scale.", chart)
+    return panel("Gradient norm", "Euclidean length of the image gradient, on a logarithmic scale.", chart)
 
 
 def timing_bars(timings: Mapping[str, float]) -> str:
@@ -124,7 +124,7 @@ def timing_bars(timings: Mapping[str, float]) -> str:
         f"<td>{duration(seconds)}</td></tr>"
         for label, seconds in sorted(spent.items(), key=lambda item: -item[1])
     )
-    return _panel("Where the time went", f"{duration(whole)} in all.", f'<table class="bars">{rows}</table>')
+    return panel("Where the time went", f"{duration(whole)} in all.", f'<table class="bars">{rows}</table>')
 
 
 def rows_table(trace: Trace) -> str:
@@ -149,12 +149,14 @@ def _marks(trace: Trace) -> dict[int, str]:
     return {iteration: f"{size:,} px" for iteration, size in trace.sizes.items()}
 
 
-def _panel(heading: str, note: str, content: str, legend: str = "") -> str:
+def panel(heading: str, note: str, content: str, legend: str = "") -> str:
+    """Return a card of the page: a heading, a line on how to read it, a chart or a table, and what its colours are."""
     head = f'<h3>{heading}</h3><p class="note">{escaped(note)}</p>'
     return f'<section class="panel">{head}\n<div class="scroll">{content}</div>{legend}</section>'
 
 
-def _legend(final: Mapping[str, str], colours: Mapping[str, str]) -> str:
+def legend(final: Mapping[str, str], colours: Mapping[str, str]) -> str:
+    """Return label -> last value as a list, each with its colour."""
     items = "".join(
         f'<li><i style="background:{colours[label]}"></i>{escaped(label)}<span>{value}</span></li>'
         for label, value in final.items()

@@ -31,6 +31,7 @@ def line_chart(
     unit: str = "",
     marks: Mapping[int, str] | None = None,
     size: tuple[int, int] = (960, 380),
+    axis: str = "iteration",
 ) -> str:
     """Return the chart of some curves over the iterations.
 
@@ -52,6 +53,8 @@ def line_chart(
         iteration -> what begins there, in a word or two; curves are cut before it.
     size
         Width and height of the view box.
+    axis
+        What one of the iterations is called.
     """
     width, height = size
     across = fit(iterations, _LEFT, width - _RIGHT, margin=0)
@@ -64,10 +67,10 @@ def line_chart(
         f'd="{_path(_places(iterations, curve, chosen, across, up, marks or {}))}"/>'
         for label, curve in curves.items()
     ]
-    body = [*_vertical_axis(up, width), *_iteration_axis(across, height)]
+    body = [*_vertical_axis(up, width), *_iteration_axis(across, height, axis)]
     body += [*_beginnings(marks or {}, across, height), *lines]
-    body += _bands(iterations, curves, across, height, unit)
-    return _svg(name, title, _summary(iterations, curves), size, body)
+    body += _bands(iterations, curves, across, height, unit, axis)
+    return _svg(name, title, _summary(iterations, curves, axis), size, body)
 
 
 def stacked_bars(
@@ -163,20 +166,27 @@ def _vertical_axis(up: Scale, width: int, percent: bool = False) -> list[str]:
     return drawn
 
 
-def _iteration_axis(across: Scale, height: int) -> list[str]:
+def _iteration_axis(across: Scale, height: int, axis: str) -> list[str]:
     drawn = [
         f'<text class="tick" x="{across(tick):.1f}" y="{height - 20}">{tick:,.0f}</text>'
         for tick in across.ticks(8, whole=True)
     ]
-    return [*drawn, _axis_name(round(across.end) + _RIGHT, height)]
+    return [*drawn, _axis_name(round(across.end) + _RIGHT, height, axis)]
 
 
-def _axis_name(width: int, height: int) -> str:
-    return f'<text class="name" x="{(width + _LEFT - _RIGHT) / 2:.1f}" y="{height - 3}">iteration</text>'
+def _axis_name(width: int, height: int, axis: str = "iteration") -> str:
+    return (
+        f'<text class="name" x="{(width + _LEFT - _RIGHT) / 2:.1f}" y="{height - 3}">{escaped(axis)}</text>'
+    )
 
 
 def _bands(
-    iterations: Sequence[int], curves: Mapping[str, Sequence[float]], across: Scale, height: int, unit: str
+    iterations: Sequence[int],
+    curves: Mapping[str, Sequence[float]],
+    across: Scale,
+    height: int,
+    unit: str,
+    axis: str,
 ) -> list[str]:
     """Return invisible upright bands, side by side, that tell all values at an iteration on hovering."""
     chosen = thinned(len(iterations), _BANDS)
@@ -185,7 +195,7 @@ def _bands(
     drawn = []
     for i, left, right in zip(chosen, [across.start, *edges], [*edges, across.end], strict=False):
         told = [f"{escaped(label)}: {number(curve[i])}{unit}" for label, curve in curves.items()]
-        tip = "\n".join([f"iteration {iterations[i]:,}", *told])
+        tip = "\n".join([f"{escaped(axis)} {iterations[i]:,}", *told])
         drawn.append(
             f'<rect class="band" x="{left:.1f}" y="{_TOP}" width="{max(0.0, right - left):.1f}" '
             f'height="{height - _TOP - _BOTTOM}"><title>{tip}</title></rect>'
@@ -193,12 +203,12 @@ def _bands(
     return drawn
 
 
-def _summary(iterations: Sequence[int], curves: Mapping[str, Sequence[float]]) -> str:
+def _summary(iterations: Sequence[int], curves: Mapping[str, Sequence[float]], axis: str) -> str:
     """Return in words what the chart shows, for those who do not see it."""
     if not iterations:
-        return "No iterations."
+        return f"No {axis}s."
     ends = [f"{label} from {number(curve[0])} to {number(curve[-1])}" for label, curve in curves.items()]
-    return f"Iterations {iterations[0]} to {iterations[-1]}: {'; '.join(ends)}."
+    return f"{axis.capitalize()}s {iterations[0]} to {iterations[-1]}: {'; '.join(ends)}."
 
 
 def _svg(name: str, title: str, description: str, size: tuple[int, int], body: Iterable[str]) -> str:

@@ -92,6 +92,11 @@ def _figures(trace: Trace, stopped: str | None) -> str:
         facts["Evaluations"] = f"{sum(row.evaluations for row in trace):,}"
     if stopped:
         facts["Ended"] = stopped
+    return figures(facts)
+
+
+def figures(facts: Mapping[str, str]) -> str:
+    """Return a few numbers in large type, by what they are."""
     items = "".join(f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in facts.items())
     return f'<dl class="figures">{items}</dl>' if facts else ""
 
@@ -136,17 +141,18 @@ def _charts(trace: Trace, timings: Mapping[str, float]) -> str:
 
 def _tables(settings: Mapping[str, Any], versions: Mapping[str, str], hashes: Mapping[str, str]) -> str:
     """Return what is needed to do the run again."""
-    left = _facts("Settings", {name: _told(value) for name, value in plain(settings).items()})
-    right = _facts("Versions", versions) + _facts("SHA-256", hashes, "mono")
+    left = facts("Settings", settings)
+    right = facts("Versions", versions) + facts("SHA-256", hashes, "mono")
     return f'<div class="tables"><div>{left}</div><div>{right}</div></div>' if left or right else ""
 
 
-def _facts(heading: str, facts: Mapping[str, Any], kind: str = "") -> str:
-    if not facts:
+def facts(heading: str, found: Mapping[str, Any], kind: str = "") -> str:
+    """Return a table of settings or the like, by name; nothing for none."""
+    if not found:
         return ""
     rows = "".join(
-        f'<tr><th scope="row">{escaped(name)}</th><td class="{kind}">{escaped(value)}</td></tr>'
-        for name, value in facts.items()
+        f'<tr><th scope="row">{escaped(name)}</th><td class="{kind}">{escaped(_told(value))}</td></tr>'
+        for name, value in plain(found).items()
     )
     return f'<h2>{heading}</h2><table class="facts">{rows}</table>'
 

@@ -1,0 +1,163 @@
+"""The arguments that all commands of `python -m nst.train` share, and how a resumed training gets its own back."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+from nst.cli import Parser
+from nst.errors import NstError
+from nst.networks.trainable import TRAINABLE
+from nst.session.values import number, whole
+from nst.training.recipe import SCHEDULES, Recipe
+from nst.training.recipes import RECIPES
+
+FREE = (
+    "output",
+    "resume",
+    "save_every",
+    "workers",
+    "threads",
+    "dry_run",
+    "quiet",
+    "debug",
+    "command",
+    "run",
+)
+"""What a resumed training may change, and does not take over: no number depends on it."""
+
+SIZES = ("width", "hidden")
+_SETTINGS = [field.name for field in dataclasses.fields(Recipe)]
+
+
+def add_training(it: Parser, output: str, network: str, recipe: str) -> None:
+    """Add all that is not about where the pictures are.
+
+    Parameters
+    ----------
+    it
+        The parser of the command.
+    output, network, recipe
+        The defaults.
+    """
+    it.set_defaults(default_network=network, default_recipe=recipe)
+    it.add_argument("-o", "--output", default=output,
+        help="the trained network; checkpoint, log and report go beside it")  # fmt: skip
+    what = it.add_argument_group("network")
+    what.add_argument("--network", choices=list(TRAINABLE), help=f"default: {network}")
+    for size in SIZES:
+        told = "channels of the first block" if size == "width" else "units of the hidden layers"
+        what.add_argument(f"--{size}", type=whole(1, 1 << 20), metavar="N", help=f"{told}, where it has such")
+    _add_recipe(it.add_argument_group("recipe", "each changes one setting of the recipe"), recipe)
+    work = it.add_argument_group("work").add_argument
+    work(
+        "--tta", choices=("none", "flip"), help="flip: evaluate on mirror images as well, for twice the time"
+    )
+    work("--save-every", type=whole(1), default=1, metavar="EPOCHS", help="epochs between two checkpoints")
+    work("--resume", nargs="?", const="", metavar="CHECKPOINT",
+        help="go on from a checkpoint (default: the output's)")  # fmt: skip
+    work("--workers", type=whole(0, 64), default=1, metavar="N", help="threads that prepare pictures")
+    work("--threads", type=whole(1, 1024), metavar="N", help="threads of the kernels; default: one a core")
+    work("--dry-run", action="store_true", help="say what would be done and how long it would take, and stop")
+    work("--quiet", action="store_true", help="print errors only")
+
+
+def _add_recipe(group: argparse._ArgumentGroup, recipe: str) -> None:
+    add, switch = group.add_argument, argparse.BooleanOptionalAction
+    add("--recipe", choices=list(RECIPES), help=f"default: {recipe}")
+    add("--epochs", type=whole(1, 100_000), help="how often every picture is seen")
+    add("--batch", type=whole(1, 100_000), help="pictures in a mini-batch")
+    add("--learning-rate", type=number(0), help="the highest of the schedule")
+    add("--schedule", choices=SCHEDULES, help="how the rate changes")
+    add("--milestones", type=_milestones, metavar="EPOCH,...", help="step: where the rate drops")
+    add("--drop", type=number(0, 1), help="step: by what it is multiplied there")
+    add("--warmup", type=number(0), metavar="EPOCHS", help="in which the rate rises")
+    add("--momentum", type=number(0, 0.9999), help="of SGD")
+    add("--nesterov", action=switch, help="Nesterov's momentum")
+    add("--weight-decay", type=number(0), help="L2")
+    add("--decay-all", action=switch, help="norms and biases decay, too")
+    add("--label-smoothing", type=number(0, 0.99), metavar="SHARE", help="spread over all classes")
+    add("--average", type=number(0, 0.999999), metavar="DECAY", help="moving average of the weights; 0: none")
+    add("--dropout", type=number(0, 0.99), metavar="RATE", help="where the network has such")
+    add("--flip", action=switch, help="mirror every second picture")
+    add(
+        "--shift", type=number(0, 0.5), metavar="SHARE", help="move pictures by up to this part of their side"
+    )
+    add(
+        "--border",
+        choices=("constant", "reflect"),
+        help="what a shift brings in: the mean colour, or a mirror",
+    )
+    add("--turn", type=number(0, 180), metavar="DEGREES", help="turn pictures by up to so much")
+    add("--zoom", type=number(0, 0.9), metavar="SHARE", help="zoom by up to this share")
+    add("--elastic", type=number(0, 100), metavar="PIXELS", help="bend pictures")
+    add("--crop", type=number(0, 1, above=True), metavar="SHARE", help="a random part of at least this area")
+    add("--cutout", type=whole(0, 4096), metavar="PIXELS", help="side of a square that is blanked")
+    add("--seed", type=whole(0, 2**63 - 1), help="of all that is random")
+
+
+def _milestones(text: str) -> tuple[float, ...]:
+    return tuple(number(0)(part) for part in text.split(","))
+
+
+def recipe_of(options: argparse.Namespace) -> Recipe:
+    """Return the recipe with what the arguments change.
+
+    Raises
+    ------
+    NstError
+        When the settings do not go together.
+    """
+    given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
+    return dataclasses.replace(RECIPES[options.recipe or options.default_recipe], **given)
+
+
+def sizes_of(options: argparse.Namespace) -> dict[str, int]:
+    """Return the sizes of the network that were asked for."""
+    return {size: value for size in SIZES if (value := getattr(options, size)) is not None}
+
+
+def checkpoint_path(output: str) -> Path:
+    """Return where the checkpoint of a training that writes `output` lies."""
+    return Path(output).with_suffix(".checkpoint.npz")
+
+
+def spelled(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that a resumed training must have, in the types of JSON."""
+    kept = {key: value for key, value in vars(options).items() if key not in FREE}
+    kept["data"] = os.path.abspath(options.data) if options.data else None
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
+
+
+def resumed(options: argparse.Namespace, saved: object) -> argparse.Namespace:
+    """Return the options of a training that goes on: those of the checkpoint, with what may change.
+
+    Raises
+    ------
+    NstError
+        When the call asks for something else than the checkpoint was made with.
+    """
+    now = spelled(options)
+    if not isinstance(saved, dict) or saved.keys() != now.keys() or not all(map(_is_plain, saved.values())):
+        raise NstError("the checkpoint does not say what its training was asked for; start anew")
+    for key, value in now.items():
+        if value is not None and value != saved[key] and key != "data":  # which is compared by what it holds
+            made = "its default" if saved[key] is None else saved[key]
+            raise NstError(
+                f"--{key.replace('_', '-')}: the checkpoint was made with {made}; "
+                "leave it out, or start anew without --resume"
+            )
+    # Of settings that went into a file as lists, none is anything but a tuple here.
+    kept = {key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()}
+    kept["data"] = options.data or kept["data"]
+    return argparse.Namespace(**{**vars(options), **kept})
+
+
+def _is_plain(value: object) -> bool:
+    simple = (str, int, float, type(None))
+    return isinstance(value, simple) or (
+        isinstance(value, list) and all(isinstance(one, simple) for one in value)
+    )

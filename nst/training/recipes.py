@@ -1,0 +1,36 @@
+"""The recipes by name: each a few lines, every setting of which the command line can change."""
+
+from __future__ import annotations
+
+from nst.errors import NstError, nearest
+from nst.training.recipe import Recipe
+
+RECIPES = {
+    # Simonyan and Zisserman's VGG-19 with batch normalisation, as it is commonly trained on CIFAR-10.
+    "vgg19-cifar": Recipe(
+        epochs=200,
+        batch=128,
+        learning_rate=0.1,
+        schedule="step",
+        milestones=(80, 160),
+        weight_decay=5e-4,
+        dropout=0.5,
+        flip=True,
+        shift=0.125,
+    ),
+}
+
+
+def recipe(name: str) -> Recipe:
+    """Return the recipe of that name.
+
+    Raises
+    ------
+    NstError
+        When there is none.
+    """
+    if name not in RECIPES:
+        raise NstError(
+            f"no recipe {name!r:.40}{nearest(name, list(RECIPES))}; there are {', '.join(RECIPES)}"
+        )
+    return RECIPES[name]
