@@ -33,23 +33,32 @@ MEAN = (123.68, 116.779, 103.939)  # of ImageNet's red, green and blue
 
 
 def transferable(
-    network: str, classes: int, *, tap: str | None = None, dropout: float = 0.5, seed: int = 0
+    network: str,
+    seed: int | np.random.Generator = 0,
+    *,
+    classes: int,
+    tap: str | None = None,
+    dropout: float = 0.5,
+    mean: tuple[float, float, float] = MEAN,
 ) -> Network:
     """Return a network of a known architecture up to a layer, with a new head and fresh weights, all to be trained.
 
     Weights are drawn as He et al. (2015) do, from a normal distribution with variance 2 / fan-in; biases are 0.
-    Pictures come as RGB in 0..255; the mean of ImageNet's colours is subtracted.
 
     Parameters
     ----------
     network
         Any of `TAPS`.
+    seed
+        Or a generator. The same seed gives the same weights to the bit.
     classes
         Units of the head's last layer.
     tap
         The layer that the head reads, by default `TAPS[network]`; what only leads elsewhere is left out.
-    dropout, seed
-        See `with_head`. The same seed gives the same weights to the bit.
+    dropout
+        Rate in the head.
+    mean
+        Subtracted from the red, green and blue of the pictures, which come as 0..255.
 
     Raises
     ------
@@ -65,11 +74,13 @@ def transferable(
             "fc"
         )  # they read the pictures of one size only, and a new head takes their place
     }
-    whole = known.build(Weights(arrays, network, "RGB", MEAN))
-    return with_head(whole, tap or TAPS[network], classes, dropout=dropout, seed=seed).unfreeze()
+    whole = known.build(Weights(arrays, network, "RGB", mean))
+    return with_head(whole, tap or TAPS[network], classes, rng, dropout).unfreeze()
 
 
-def with_head(network: Network, tap: str, classes: int, *, dropout: float = 0.5, seed: int = 0) -> Network:
+def with_head(
+    network: Network, tap: str, classes: int, rng: np.random.Generator, dropout: float = 0.5
+) -> Network:
     """Return a network as far as `tap`, followed by a head that sorts its features into classes.
 
     The head is `head/pool`, the mean over all places, `head/norm`, a batch normalisation
@@ -88,7 +99,6 @@ def with_head(network: Network, tap: str, classes: int, *, dropout: float = 0.5,
     if len(features) != 4:
         raise NstError(f"a head reads feature maps; those of {tap} are vectors already")
     channels = features[3]
-    rng = np.random.default_rng((seed, 1))
     ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
     scores = np.float32(0.01) * rng.standard_normal((channels, classes), np.float32)
     nodes += [

@@ -57,8 +57,9 @@ def load_by_name(network: Network, weights: Weights) -> ByName:
     with what those have learned; all others keep their fresh weights. Here each array counts by itself, so that a
     convolution whose bias the network lacks is loaded all the same.
 
-    With the weights of the layer that sees the pictures comes what they expect of their input: order of the channels,
-    mean and scale.
+    The weights of the convolution that sees the pictures expect something of its input. So the file's mean comes with
+    them, and they are brought to the network's order of channels and to its scale, which changes no output: reversed
+    along their inputs where one has RGB and the other BGR, and multiplied by the quotient of the scales.
 
     Parameters
     ----------
@@ -81,11 +82,13 @@ def load_by_name(network: Network, weights: Weights) -> ByName:
     fits = [label for label in shared if ours[label][2].shape == weights.arrays[label].shape]
     if not fits:
         raise NstError(_nothing(list(ours), weights))
+    first = next(label for label in ours if label.endswith(".weight"))
     for label in fits:
         layer, name, array = ours[label]
-        setattr(layer, name, np.array(weights.arrays[label], array.dtype, order="C"))
-    if next(label for label in ours if label.endswith(".weight")) in fits:
-        _take_input(network, weights)
+        found = weights.arrays[label]
+        if label == first:
+            found = _as_it_sees(network, weights, found)
+        setattr(layer, name, np.array(found, array.dtype, order="C"))
     return ByName(
         {label: ours[label][2].size for label in fits},
         tuple(label for label in ours if label not in weights.arrays),
@@ -94,13 +97,19 @@ def load_by_name(network: Network, weights: Weights) -> ByName:
     )
 
 
-def _take_input(network: Network, weights: Weights) -> None:
-    """Let the network's first node do to pictures what the weights expect."""
-    first = next(iter(network.nodes.values()))
-    if isinstance(first.layer, Preprocess):
-        layer = Preprocess(weights.mean, weights.scale, weights.channel_order)
-        layer.frozen = first.layer.frozen
-        network.nodes[first.name] = Node(first.name, layer, first.inputs)
+def _as_it_sees(network: Network, weights: Weights, kernel: np.ndarray) -> np.ndarray:
+    """Return the first kernel (kh, kw, 3, out) for the order and scale of the network's input; set its mean."""
+    node = next(iter(network.nodes.values()))
+    ours = node.layer
+    if not isinstance(ours, Preprocess):
+        return kernel
+    mean, scale = np.array(weights.mean, np.float64), np.array(weights.scale, np.float64)
+    if weights.channel_order != ours.channel_order:
+        mean, scale, kernel = mean[::-1], scale[::-1], kernel[:, :, ::-1]
+    layer = Preprocess(mean, ours.scale, ours.channel_order)
+    layer.frozen = ours.frozen
+    network.nodes[node.name] = Node(node.name, layer, node.inputs)
+    return kernel * (scale / ours.scale)[:, None]
 
 
 def _nothing(known: list[str], weights: Weights) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nst.errors import NstError
+from nst.layers import Conv2d, Preprocess
 from nst.networks import Weights, vgg_cifar
 from nst.networks.transfer import transferable
 from nst.training.by_name import load_by_name
@@ -45,20 +46,32 @@ def test_a_plain_vgg_gives_its_convolutions_to_one_with_batch_normalisation():
     assert list(told.loaded) == ["conv1_1.weight", "conv2_1.weight"] and told.skipped == ("conv1_1.bias",)
     assert told.mismatched == {"conv3_1.weight": ((3, 3, 16, 32), (3, 3, 16, 999))}
     assert "norm1_1.gamma" in told.absent and "conv5_4.weight" in told.absent
-    weight = network.nodes["conv1_1"].layer.weight
-    assert weight.dtype == np.float32 and (weight == source["conv1_1.weight"]).all()
+    weight = network.nodes["conv2_1"].layer.weight
+    assert weight.dtype == np.float32 and (weight == source["conv2_1.weight"]).all()
 
 
-@pytest.mark.parametrize("first", [True, False])
-def test_what_pictures_must_look_like_comes_with_the_first_layer(first):
-    """A first layer that learned from BGR goes on to see BGR; without it the network's own way stays."""
-    network, image = small(), np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
-    before = network.forward(image, ["input"])[0]["input"]
-    label = "conv1_1.weight" if first else "conv1_2.weight"
-    source = {label: arrays_of(network)[label]}
-    load_by_name(network, Weights(source, "vgg19", "BGR", (1.0, 2.0, 3.0), (0.5, 0.5, 0.5)))
-    expected = (image[..., ::-1] - np.float32([1, 2, 3])) / 2 if first else before
-    np.testing.assert_allclose(network.forward(image, ["input"])[0]["input"], expected, rtol=1e-6)
+@pytest.mark.parametrize("order", ["RGB", "BGR"])
+def test_the_first_layer_goes_on_to_see_what_it_learned_from(order):
+    """Kernels for another order and scale are rewritten for the network's own, and the file's mean comes along."""
+    network, rng = small(), np.random.default_rng(0)
+    image = rng.uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
+    kernel = rng.standard_normal((3, 3, 3, 8)).astype(np.float32)
+    mean, scale = (1.0, 2.0, 3.0), (0.5, 0.25, 0.125)
+    load_by_name(network, Weights({"conv1_1.weight": kernel}, "vgg19", order, mean, scale))
+    theirs = Preprocess(mean, scale, order).forward(image)[0]
+    expected = Conv2d(kernel, padding=1).forward(theirs)[0]
+    found = network.forward(image, ["conv1_1"])[0]["conv1_1"]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+    assert network.nodes["input"].layer.channel_order == "RGB"
+
+
+def test_the_input_stays_where_its_layer_does():
+    """Without the first layer's weights, the mean that the network subtracts is its own."""
+    network = small()
+    before = network.nodes["input"]
+    source = {"conv1_2.weight": arrays_of(network)["conv1_2.weight"]}
+    load_by_name(network, Weights(source, "vgg19", "BGR", (1.0, 2.0, 3.0)))
+    assert network.nodes["input"] is before
 
 
 def test_the_table_tells_each_kind():
@@ -86,7 +99,7 @@ def test_a_file_of_which_nothing_fits_is_refused():
 
 def test_squeezenet_is_loaded_whole_below_its_new_head():
     """A SqueezeNet's own arrays all fit, its classifier is skipped, and the head alone is absent."""
-    network, other = transferable("squeezenet", 5), transferable("squeezenet", 5, seed=1)
+    network, other = transferable("squeezenet", classes=5), transferable("squeezenet", 1, classes=5)
     source = {label: a for label, a in arrays_of(other).items() if not label.startswith("head/")}
     source |= {"conv10.weight": np.zeros((1, 1, 512, 1000)), "conv10.bias": np.zeros(1000)}
     told = load_by_name(network, Weights(source, "squeezenet"))

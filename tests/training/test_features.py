@@ -25,7 +25,7 @@ def pictures(count: int = 12, side: int = 32) -> Dataset:
 
 def test_the_cut_is_as_high_as_frozen_layers_reach():
     """Pooling above the last frozen layer belongs to the base, and the rest begins with what learns or draws."""
-    network = transferable("squeezenet", 3).freeze("conv1", "fire*")
+    network = transferable("squeezenet", classes=3).freeze("conv1", "fire*")
     base, rest = cut_at_frozen(network)
     assert base.names[-1] == "head/pool" and rest.names == ["head/norm", "head/drop", "head/scores"]
     assert rest.nodes["head/scores"].layer is network.nodes["head/scores"].layer
@@ -33,14 +33,16 @@ def test_the_cut_is_as_high_as_frozen_layers_reach():
 
 def test_a_module_that_learns_in_part_belongs_to_the_rest_whole():
     """Where one branch learns, the cut lies below the fork, at the one node that both branches see."""
-    base, rest = cut_at_frozen(transferable("squeezenet", 3).freeze("conv1", "fire[2-8]/*", "fire9/[se]*1x1"))
+    base, rest = cut_at_frozen(
+        transferable("squeezenet", classes=3).freeze("conv1", "fire[2-8]/*", "fire9/[se]*1x1")
+    )
     assert base.names[-1] == "fire9/relu_squeeze1x1" and rest.names[0] == "fire9/expand1x1"
 
 
 def test_without_frozen_layers_below_there_is_nothing_to_keep():
     """A network that learns from its first layer on is not cut, nor one that learns nothing."""
     assert cut_at_frozen(vgg_cifar(width=8, hidden=8)) is None
-    assert cut_at_frozen(transferable("random", 3).freeze()) is None
+    assert cut_at_frozen(transferable("random", classes=3).freeze()) is None
 
 
 @pytest.mark.parametrize("frozen", [("conv*",), ("conv1_*", "conv2_*")], ids=["head", "upper half"])
@@ -48,7 +50,7 @@ def test_training_on_features_is_training_on_pictures(frozen):
     """Mini-batches of features, mirrored or not, move what learns as pictures do, up to rounding."""
     data, results = pictures(), []
     for kept in (False, True):
-        network = transferable("random", 3, tap="relu3_1", dropout=0.3).freeze(*frozen)
+        network = transferable("random", classes=3, tap="relu3_1", dropout=0.3).freeze(*frozen)
         base, rest = cut_at_frozen(network)
         features = Features(base, data, mirrored=True)
         feed = Batches(features, 4, features.draw, 5) if kept else Batches(data, 4, Augment(flip=True), 5)
@@ -65,7 +67,7 @@ def test_training_on_features_is_training_on_pictures(frozen):
 
 def test_scores_of_features_are_those_of_pictures():
     """In inference, base and rest are the network."""
-    network = transferable("squeezenet", 3).freeze("conv1", "fire*")
+    network = transferable("squeezenet", classes=3).freeze("conv1", "fire*")
     base, rest = cut_at_frozen(network)
     data = pictures(5, 64)
     features = Features(base, data, batch=2)
@@ -77,7 +79,7 @@ def test_scores_of_features_are_those_of_pictures():
 
 def test_features_that_take_too_much_are_halved_and_then_refused():
     """float32 where there is room, float16 where that makes it fit, and otherwise an error before any work."""
-    base, _ = cut_at_frozen(transferable("random", 3, tap="relu1_1").freeze("conv*"))
+    base, _ = cut_at_frozen(transferable("random", classes=3, tap="relu1_1").freeze("conv*"))
     size = 12 * 32 * 4
     assert Features(base, pictures(), limit=size).dtype == np.float32
     half = Features(base, pictures(), limit=size - 1)
