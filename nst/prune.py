@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +14,11 @@ from nst.cli import Parser, run_door
 from nst.errors import NstError, printable
 from nst.session.values import whole
 
-METHODS = ("l1", "activation", "duplicates")
+METHODS = ("l1", "activation", "duplicates", "maximised")
+MEANING = """what a filter is worth: the sum of its weights' magnitudes; its mean answer to pictures; or how little is
+lost with it while a near-duplicate stays, one that answers where it does (duplicates), or to the picture that it wants
+most, as it does to the other's (maximised: it makes a picture for each filter, so name few --layers)"""
+SURROUND = 16  # pixels about what a filter sees, in which its pattern may stand more than once
 
 
 def main(argv: Sequence[str]) -> int:
@@ -75,9 +80,13 @@ def _add_pictures(door: argparse.ArgumentParser, nargs: str, required: bool) -> 
 
 
 def _add_ranking(door: argparse.ArgumentParser) -> None:
-    door.add_argument("--by", choices=METHODS, default="l1", help="what a filter is worth")
+    door.add_argument("--by", choices=METHODS, default="l1", help=MEANING)
     door.add_argument("--layers", nargs="+", help="default: all whose channels another layer reads")
     _add_pictures(door, "+", False)
+    door.add_argument(
+        "--iterations", type=whole(1), default=64, help="steps for each maximised picture, of at most --side"
+    )
+    door.add_argument("--seed", type=whole(0), default=0, help="of what these are begun from")
 
 
 def share(text: str) -> Fraction:
@@ -132,17 +141,46 @@ def remove_door(options: argparse.Namespace) -> int:
 
 
 def _scores(options: argparse.Namespace, network):
-    """Return the scores that the options ask for; near-duplicates are those whose answers go together."""
+    """Return the scores that the options ask for; of two near-duplicates the one goes that answers less."""
     from nst import pruning
 
-    layers = options.layers or pruning.prunable(network)
+    layers = [network.resolve(name) for name in options.layers or pruning.prunable(network)]
     if options.by == "l1":
         return pruning.by_kernel(network, layers)
-    pictures = _pictures(options)
+    if options.by == "maximised":
+        pictures = _pictures(options) if options.pictures else []
+        worth = pruning.by_activation(network, layers, pictures) or pruning.by_kernel(network, layers)
+        return pruning.by_maximised(network, layers, _wanted(options, network), worth)
+    worth = pruning.by_activation(network, layers, pictures := _pictures(options))
     if options.by == "activation":
-        return pruning.by_activation(network, layers, pictures)
-    worth = pruning.by_activation(network, layers, pictures)
+        return worth
     return pruning.by_duplicates(pruning.correlations(network, layers, pictures), worth)
+
+
+def _wanted(options: argparse.Namespace, network):
+    """Return what makes the picture that a filter wants, given the layer of its answers and its number."""
+    import numpy as np
+
+    from nst.inside.maximise import maximise, mean_colour
+    from nst.inside.recipes import recipe
+    from nst.losses import Channel
+    from nst.networks.extent import receptive_field
+
+    settings = replace(recipe("waves"), iterations=options.iterations)
+
+    def make(layer: str, number: int) -> np.ndarray:
+        seen = max(field.size for field in receptive_field(network, layer))
+        side = min(options.side, seen + SURROUND)
+        if number % 16 == 0:
+            print(f"{layer}: pictures from {number} on, of {side} pixels", file=sys.stderr, flush=True)
+        try:
+            return maximise(
+                network, [Channel(layer, number)], settings, (side, side), seed=options.seed
+            ).pictures
+        except NstError:  # no noise excites it: what it wants is not known, and nothing is like it
+            return np.full((1, side, side, 3), mean_colour(network), np.float32)
+
+    return make
 
 
 def _pictures(options: argparse.Namespace):

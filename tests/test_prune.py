@@ -82,6 +82,18 @@ def test_ranking_and_removing_go_by_the_same_scores(door, small_vgg, tmp_path, b
     assert formats.read(dest).arrays["conv2_2.weight"].shape[2] == 4
 
 
+def test_what_activation_maximisation_finds_alike_goes_first(door, small_vgg, tmp_path):
+    """A filter that another one repeats, weaker, is the first to go by the pictures that both want."""
+    weights = formats.read(small_vgg)
+    kernel, bias = weights.arrays["conv1_1.weight"].copy(), weights.arrays["conv1_1.bias"].copy()
+    kernel[..., 5], bias[5] = 0.8 * kernel[..., 2], 0.8 * bias[2]
+    weights.arrays.update({"conv1_1.weight": kernel, "conv1_1.bias": bias})
+    formats.write(tmp_path / "twins.h5", weights)
+    options = ("--by", "maximised", "--layers", "conv1_1", "--iterations", "12", "--side", "32")
+    status, out = door("rank", tmp_path / "twins.h5", *options)
+    assert status == 0 and out.startswith("conv1_1: 5 (0), ")
+
+
 def test_a_classifier_with_branches_is_cut_and_read_back(door, tmp_path):
     """A SqueezeNet without half of its filters is a file that is read, built, and answers with all its classes."""
     source, dest = tmp_path / "squeeze.h5", tmp_path / "less.h5"

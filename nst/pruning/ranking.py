@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -138,6 +138,26 @@ def mutual_answers(network: Network, layer: str, wanted: Iterable[np.ndarray]) -
         raise NstError(f"{layer} has {width} filters, and {len(rows)} maximising pictures were given")
     shares = answers / np.maximum(np.diag(answers), 1e-30)
     return np.minimum(shares, shares.T)
+
+
+def by_maximised(
+    network: Network, layers: Iterable[str], wanted: Callable[[str, int], np.ndarray], worth: Scores
+) -> Scores:
+    """Rank filters by `by_duplicates`, near-duplicates being those that answer to one another's maximising pictures.
+
+    Parameters
+    ----------
+    wanted
+        Given the node where the answers of a layer are ready, and a filter, makes its maximising picture,
+        (1, H, W, 3), RGB in 0..255.
+    worth
+        Which of two goes, as for `by_duplicates`.
+    """
+    found = {}
+    for name in layers:
+        end, width = _end(network, network.resolve(name)), with_filters(network, name).weight.shape[-1]
+        found[name] = mutual_answers(network, name, (wanted(end, one) for one in range(width)))
+    return by_duplicates(found, worth)
 
 
 def _answers(network: Network, layers: Iterable[str], pictures: Iterable[np.ndarray]):

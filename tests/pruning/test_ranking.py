@@ -8,7 +8,15 @@ import pytest
 from nst.errors import NstError
 from nst.layers import BatchNorm, Conv2d, ReLU
 from nst.networks import Network, Node
-from nst.pruning import by_activation, by_duplicates, choose, correlations, kernel_cosines, mutual_answers
+from nst.pruning import (
+    by_activation,
+    by_duplicates,
+    by_maximised,
+    choose,
+    correlations,
+    kernel_cosines,
+    mutual_answers,
+)
 
 
 def _network() -> Network:
@@ -75,6 +83,21 @@ def test_mutual_answers_find_the_same_pattern_at_another_place():
     np.testing.assert_allclose(found[:3, :3], [[1, 1, 0], [1, 1, 0], [0, 0, 1]])
     with pytest.raises(NstError, match="4 filters, and 3 maximising"):
         mutual_answers(network, "conv", wanted[:3])
+
+
+def test_by_maximised_asks_for_each_filters_picture_where_its_answer_is_ready():
+    """Of filters 0 and 1, which answer alike to what either wants, the weaker one goes first."""
+    asked = []
+
+    def wanted(layer, number):
+        asked.append((layer, number))
+        picture = np.zeros((1, 3, 3, 3))
+        picture[0, number % 3, 1, (0, 0, 1, 2)[number]] = 255
+        return picture
+
+    scores = by_maximised(_network(), ["conv"], wanted, {"conv": np.array([1.0, 0.5, 2.0, 1.0])})
+    assert asked == [("relu", number) for number in range(4)]
+    assert int(np.argmin(scores["conv"])) == 1
 
 
 @pytest.mark.parametrize("share", [0, 1.5])
