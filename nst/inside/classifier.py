@@ -12,7 +12,7 @@ from nst import formats
 from nst.errors import NstError
 from nst.formats.known import find_weights
 from nst.images import resize_to
-from nst.networks import Network, architecture, build, fused
+from nst.networks import Network, Weights, architecture, build, fused
 
 PREFERRED = ("googlenet", "squeezenet", "vgg19", "vgg16", "alexnet")
 SURROUND = 8 / 7  # the shorter side over that of the square cut out of it: 256 over 224
@@ -87,13 +87,17 @@ def read_classifier(network: str | None = None, path: str | os.PathLike | None =
             f"no weights of {network} are here: name a file with --weights, or its folder with $NST_WEIGHTS"
         )
     weights = formats.read(found, network, top=True)
-    known = architecture(weights.network)
-    whole = build(weights, **({"top": True} if weights.network.startswith("vgg") else {}))
+    known, whole = architecture(weights.network), build_whole(weights)
     if known.scores not in whole.nodes:
         raise NstError(
             f"{found}: {weights.network} ends at {whole.names[-1]}, so it gives no scores of classes"
         )
     return Classifier(weights.network, fused(whole, [known.scores]), known.crop, known.scores, str(found))
+
+
+def build_whole(weights: Weights) -> Network:
+    """Return the network of weights that were read with their `top`, to its last layer."""
+    return build(weights, **({"top": True} if weights.network.startswith("vgg") else {}))
 
 
 def _first_found() -> Classifier:

@@ -106,9 +106,8 @@ class Gathering:
 
     def layer(self, name: str) -> LayerView:
         """Return the view of a layer, its units in the order of their answers to the pictures."""
-        found = [
-            as_maps(self.source.network.forward(pixels[None], [name])[0][name]) for _, pixels in self.pictures
-        ]
+        shown = [self.view.fitted(pixels, name) for _, pixels in self.pictures]
+        found = [as_maps(self.source.network.forward(one[None], [name])[0][name]) for one in shown]
         peaks = np.array([maps.max(axis=(0, 1)) for maps in found])
         order = np.argsort(-peaks.max(axis=0), kind="stable")[: self.options.units]
         units, left = [], self.options.wanted

@@ -10,12 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from nst.errors import NstError
 from nst.files import sha256
 from nst.images import Picture, resize, save
+from nst.inside.classifier import square
 from nst.inside.invert import Inverted, invert, invert_style
+from nst.inside.patches import sees_all
 from nst.inside.record import write_record
 from nst.inside.sheet import sheet
 from nst.inside.source import Source
+from nst.networks.extent import shapes
 
 
 @dataclass
@@ -46,14 +50,25 @@ class Job:
 def make(job: Job) -> Iterator[str]:
     """Make and write everything; yield a line for each picture."""
     options, network = job.options, job.source.network
-    picture = resize(job.picture.pixels, options.size)[None]
+    if any(sees_all(network, layer) for layer in job.layers):
+        picture = square(job.picture.pixels, job.source.crop)[None]
+    else:
+        picture = resize(job.picture.pixels, options.size)[None]
     if options.only != "style":
         job.rows.append([picture[0]])
         for layer in job.layers:
             found = invert(network, picture, layer, options.iterations, options.smooth, options.seed)
             yield job.keep("features", layer, found)
     if options.only != "features":
-        job.rows.append([picture[0]])
-        for count, layer in enumerate(job.layers, 1):
-            found = invert_style(network, picture, job.layers[:count], options.iterations, seed=options.seed)
+        ranks = {layer: len(shape) for layer, shape in shapes(network, picture.shape, job.layers).items()}
+        placed = [layer for layer in job.layers if ranks[layer] == 4]
+        if placed:
+            job.rows.append([picture[0]])
+        elif options.only:
+            raise NstError(f"{' or '.join(job.layers)} has no places, so it has no style")
+        for count, layer in enumerate(placed, 1):
+            found = invert_style(network, picture, placed[:count], options.iterations, seed=options.seed)
             yield job.keep("style", layer, found)
+        for layer in job.layers:
+            if layer not in placed:
+                yield f"style of {layer}: left out, for it has no places, and so no statistics over places"

@@ -10,7 +10,9 @@ from nst.inside.source import Source, add_network
 from nst.session.values import number, whole
 
 DESCRIPTION = """For each layer make, from noise, a picture with the same features (first row, the picture itself at its
-head), and one with the same Gram matrices at this layer and those before it (second row)."""
+head), and one with the same Gram matrices at this layer and those before it (second row). With a layer that looks at
+the whole picture at once, such as that of the scores, the picture is its middle square, as large as those that the
+network was trained on."""
 _MODULES = ("inception_3b/output", "inception_4c/output", "inception_5b/output")
 LAYERS = {
     "vgg": ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
@@ -51,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     from nst.inside.source import read_network
 
     output, picture = check_target(options.output), load(options.picture)
-    source = read_network(options)
+    source = read_network(options, options.layers or ())
     if not options.quiet:
         print(source.line, file=sys.stderr, flush=True)
     job = Job(source, picture, layers_of(source, options.layers), options, output)

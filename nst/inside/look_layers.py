@@ -10,7 +10,8 @@ from nst.inside.source import add_network
 from nst.session.values import whole
 
 DESCRIPTION = """Write the feature maps of a picture as contact sheets, one for each layer: black is 0, white the
-largest answer of that channel, blue is negative."""
+largest answer of that channel, blue is negative. Layers that look at the whole picture at once are shown its middle
+square, as large as those that the network was trained on."""
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -32,16 +33,23 @@ def run(options: argparse.Namespace) -> int:
     from nst.files import made_folder, sha256
     from nst.images import load, resize, save
     from nst.inside.maps import as_maps, contact_sheet, taps_with_maps
+    from nst.inside.patch_pass import View
+    from nst.inside.patches import sees_all
     from nst.inside.record import write_record
     from nst.inside.source import read_network
 
     picture = load(options.picture)
-    source = read_network(options)
+    source = read_network(options, options.layers or ())
     network = source.network
     taps = [network.resolve(name) for name in options.layers or taps_with_maps(network)]
     folder = made_folder(options.output)
     print(source.line)
-    features, _ = network.forward(resize(picture.pixels, options.size)[None], taps)
+    view, features = View(network, options.size, source.crop), {}
+    for alike in (True, False):
+        some = [tap for tap in taps if sees_all(network, tap) is alike]
+        if some:
+            shown = view.fitted(resize(picture.pixels, options.size), some[0])
+            features |= network.forward(shown[None], some)[0]
     results = []
     for number, tap in enumerate(taps, 1):
         maps = as_maps(features[tap])

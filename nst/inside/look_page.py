@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         raise NstError(f"cannot write {options.output}: the page is HTML, so its name must end in .html")
     recipe(options.recipe)
     pictures = [(Path(path).name, resize(load(path).pixels, options.size)) for path in options.shown]
-    source = read_network(options)
+    source = read_network(options, options.layers or ())
 
     def say(line: str) -> None:
         if not options.quiet:

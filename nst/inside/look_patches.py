@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     from nst.inside.source import read_network
 
     output = check_target(options.output)
-    source = read_network(options)
+    source = read_network(options, options.targets)
     targets = {target: unit_of(target, source) for target in options.targets}
     say = (
         (lambda line: None)
@@ -143,11 +143,26 @@ def open_index(options: argparse.Namespace, source: Source) -> tuple[Any, Path]:
     if options.again or not file.exists():
         return Index(about, max(9, options.count)), file
     index = read_index(file, about)
+    _check_widths(index, source, file)
     if options.count > index.keep:
         raise NstError(
             f"{file} keeps {index.keep} places of each unit, not {options.count}; --again makes it anew"
         )
     return index, file
+
+
+def _check_widths(index: Any, source: Source, file: Path) -> None:
+    """Raise an `NstError` for a layer that has not as many channels in the index as in the network."""
+    from nst.networks.extent import shapes
+
+    layers = [layer for layer in index.layers if layer in source.network.nodes]
+    found = shapes(source.network, (1, source.crop, source.crop, 3), layers)
+    for layer in layers:
+        if len(index.layers[layer].value) != found[layer][-1]:
+            raise NstError(
+                f"{file}: {layer} has {len(index.layers[layer].value)} channels there, and {found[layer][-1]} in "
+                f"{source.name}; --again makes it anew"
+            )
 
 
 def _draw(

@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
     before_compiling(lambda: say("compiling the kernels for this machine, once: about 10 s"))
     chosen = _changed(recipe(options.recipe), options)
     output = check_target(options.output)
-    source = read_network(options)
+    source = read_network(options, [*options.targets, *filter(None, [options.diversity_layer])])
     terms = [term_of(target, source, options.power) for target in options.targets]
     say(source.line)
     job = Job(source, dict(zip(options.targets, terms, strict=True)), chosen, options, output)

@@ -73,7 +73,10 @@ def layers_for(index: Index, network: Network, asked: Sequence[str]) -> list[str
     They cost little once a picture is run. Layers without places are the exception: they are shown another picture.
     """
     new = [layer for layer in asked if layer not in index.layers and not sees_all(network, layer)]
-    return list(dict.fromkeys([*index.layers, *asked, *(usual_layers(network) if new else ())]))
+    known = [
+        layer for layer in index.layers if layer in network.nodes
+    ]  # not those of a part that was not read
+    return list(dict.fromkeys([*known, *asked, *(usual_layers(network) if new else ())]))
 
 
 def look_through(

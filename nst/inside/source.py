@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +54,16 @@ def add_network(parser: Parser) -> None:
     )
 
 
-def read_network(options: argparse.Namespace) -> Source:
-    """Return the network that the arguments ask for.
+def read_network(options: argparse.Namespace, asked: Iterable[str] = ()) -> Source:
+    """Return the network that the arguments ask for, with its fully connected layers only where they are asked for.
+
+    Those of a VGG are six times the rest, and want pictures of one size.
+
+    Parameters
+    ----------
+    options
+    asked
+        Targets, such as `relu4_1:12`, `fc7` or `class:zebra`.
 
     Raises
     ------
@@ -63,6 +72,7 @@ def read_network(options: argparse.Namespace) -> Source:
     """
     from nst import formats  # numba and HDF5 take a moment, and --help needs none of it
     from nst.formats.known import find_weights
+    from nst.inside.classifier import build_whole
     from nst.networks import architecture, build
 
     wanted = [options.network] if options.network else PREFERRED
@@ -75,6 +85,11 @@ def read_network(options: argparse.Namespace) -> Source:
         )
     weights = formats.read(found, options.network)
     known, network = architecture(weights.network), build(weights)
+    layers = {
+        known.scores if layer == "class" else layer for layer in (one.partition(":")[0] for one in asked)
+    }
+    if not layers <= {*network.names, *network.aliases}:
+        network = build_whole(formats.read(found, options.network, top=True))
     scores = known.scores if known.scores in network.nodes else None
     line = f"network: {weights.network} from {found}"
     return Source(network, weights.network, found, known.crop, scores, line)
