@@ -93,6 +93,23 @@ def test_a_bomb_is_left_alone(folder):
         cifar10(archived(folder))
 
 
+def test_too_many_members_are_not_listed(folder):
+    """Thousands of empty members would fill memory with their names: the archive is refused after a few."""
+    for number in range(100):
+        (folder / f"a{number}").write_bytes(b"")
+    with pytest.raises(NstError, match="more than 64 members"):
+        cifar10(archived(folder))
+
+
+def test_headers_that_nest_without_end(folder):
+    """A header that only announces another one, thousands of times over, is damage like any other."""
+    info = tarfile.TarInfo("x")
+    info.type, info.size = tarfile.XGLTYPE, 0
+    (folder.parent / "x.tar.gz").write_bytes(gzip.compress(info.tobuf() * 1900, 1))
+    with pytest.raises(NstError, match=r"damaged|lacks"):
+        cifar10(folder.parent / "x.tar.gz")
+
+
 def test_the_python_version_is_named(folder):
     """Whoever fetched the archive of pickles is told which one to fetch."""
 

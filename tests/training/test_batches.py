@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from nst.errors import NstError
 from nst.images.dataset import Dataset
+from nst.images.labelled_folder import class_folder
 from nst.training.ahead import ahead
 from nst.training.augment import Augment
 from nst.training.batches import Batches
@@ -39,6 +41,37 @@ def test_any_step_can_be_resumed_at():
     whole = drawn(Batches(toys(), 4, EVERYTHING, seed=1), 2)
     for start in range(len(whole) + 1):
         assert drawn(Batches(toys(), 4, EVERYTHING, seed=1), 2, start) == whole[start:]
+
+
+def test_workers_and_resuming_change_nothing_together():
+    """For data sets, batches, seeds, epochs and beginnings drawn at random: always the end of the whole epoch."""
+    rng = np.random.default_rng(0)
+    for _ in range(25):
+        data, batch = toys(int(rng.integers(9, 40))), int(rng.integers(1, 10))
+        seed, epoch = (int(number) for number in rng.integers(0, 1000, 2))
+        how = {"shuffle": bool(rng.integers(2)), "whole": bool(rng.integers(2))}
+        augment = (None, EVERYTHING, Augment(flip=True, shift=1, border="reflect"))[rng.integers(3)]
+        whole = drawn(Batches(data, batch, augment, seed, 0, **how), epoch)
+        start = int(rng.integers(len(whole) + 1))
+        workers = int(rng.integers(4))
+        assert drawn(Batches(data, batch, augment, seed, workers, **how), epoch, start) == whole[start:]
+
+
+def test_pictures_read_from_files(tmp_path):
+    """Files decoded by any number of threads, kept or not, give the same batches; a damaged one is named in turn."""
+    for number in range(12):
+        folder = tmp_path / "ab"[number % 2]
+        folder.mkdir(exist_ok=True)
+        Image.new("RGB", (9 + number, 8), (20 * number, 0, 255 - 20 * number)).save(folder / f"{number}.png")
+    results = []
+    for workers, cache in ((0, 0), (3, 0), (3, 1 << 20)):
+        train, _ = class_folder(tmp_path, 8, cache=cache)
+        batches = Batches(train, 3, Augment(flip=True), 1, workers)
+        results.append(drawn(batches, 0) + drawn(batches, 1))
+    assert results[0] == results[1] == results[2]
+    train.files[0].write_bytes(b"no picture any more")
+    with pytest.raises(NstError, match=train.files[0].name):
+        drawn(Batches(class_folder(tmp_path, 8)[0], 3, workers=2, whole=False), 0)
 
 
 def test_epochs_and_seeds_differ():
