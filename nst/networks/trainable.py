@@ -23,6 +23,8 @@ class Trainable:
         scores. Weights are drawn by `standard_normal(shape, np.float32)` of `np.random.default_rng(seed)`.
     shape : tuple of int
         (H, W, C) of the pictures that it takes.
+    any_side : bool
+        Whether they may have another height and width, too.
     sizes : tuple of str
         What of it can be made smaller or larger: whole numbers.
     """
@@ -30,6 +32,7 @@ class Trainable:
     build: Callable[..., Network]
     shape: tuple[int, int, int] = (32, 32, 3)
     sizes: tuple[str, ...] = ()
+    any_side: bool = False
 
 
 TRAINABLE = {"vgg19-cifar": Trainable(vgg_cifar, sizes=("width", "hidden"))}

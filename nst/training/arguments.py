@@ -115,6 +115,11 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
     return dataclasses.replace(RECIPES[options.recipe or options.default_recipe], **given)
 
 
+def network_of(options: argparse.Namespace) -> str:
+    """Return the name of the network that was asked for."""
+    return options.network or options.default_network
+
+
 def sizes_of(options: argparse.Namespace) -> dict[str, int]:
     """Return the sizes of the network that were asked for."""
     return {size: value for size in SIZES if (value := getattr(options, size)) is not None}

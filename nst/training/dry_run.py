@@ -34,13 +34,13 @@ def foretold(plan: Plan, workers: int) -> list[str]:
     source = batches.epoch(0)
     try:
         durations = []
-        for _ in range(STEPS + 1):
+        for _ in range(min(STEPS + 1, batches.steps_per_epoch)):
             begun = time.perf_counter()
             training.advance(*next(source))
             durations.append(time.perf_counter() - begun)
     finally:
         source.close()
-    step = statistics.median(durations[1:])
+    step = statistics.median(durations[1:] or durations)
     tested = _evaluation(plan) if plan.test is not None else 0.0
     epoch = step * batches.steps_per_epoch + tested
     return [

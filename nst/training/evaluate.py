@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from nst.layers.cross_entropy import softmax_cross_entropy
 from nst.networks import Network
+from nst.training.ahead import ahead
 
 
 class Pictures(Protocol):
@@ -45,15 +47,19 @@ def evaluate(network: Network, data: Pictures, batch: int = 128, flip: bool = Fa
     flip
         Take the mean of the scores of each picture and of its mirror image: twice the work.
     """
-    top, loss, correct = network.names[-1], 0.0, 0
-    for start in range(0, len(data), batch):
+
+    def read(start: int) -> tuple[np.ndarray, np.ndarray]:
         indices = np.arange(start, min(start + batch, len(data)))
-        images, labels = data.pictures(indices).astype(np.float32), data.labels[indices]
-        scores = _scores(network, images, top)
-        if flip:
-            scores = (scores + _scores(network, np.ascontiguousarray(images[:, :, ::-1]), top)) / 2
-        loss += softmax_cross_entropy(scores, labels)[0] * len(indices)
-        correct += int((scores.argmax(axis=1) == labels).sum())
+        return data.pictures(indices).astype(np.float32), data.labels[indices]
+
+    top, loss, correct = network.names[-1], 0.0, 0
+    with closing(ahead(read, range(0, len(data), batch), workers=1)) as batches:
+        for images, labels in batches:
+            scores = _scores(network, images, top)
+            if flip:
+                scores = (scores + _scores(network, np.ascontiguousarray(images[:, :, ::-1]), top)) / 2
+            loss += softmax_cross_entropy(scores, labels)[0] * len(labels)
+            correct += int((scores.argmax(axis=1) == labels).sum())
     count = max(1, len(data))
     return Score(loss / count, correct / count)
 

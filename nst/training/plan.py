@@ -13,7 +13,7 @@ from nst.errors import NstError
 from nst.formats.trained import TrainedNetwork
 from nst.images.dataset import Dataset, channel_statistics
 from nst.networks.trainable import fresh, trainable
-from nst.training.arguments import recipe_of, sizes_of
+from nst.training.arguments import network_of, recipe_of, sizes_of
 from nst.training.augment import Augment
 from nst.training.batches import Batches
 from nst.training.recipe import Recipe
@@ -99,11 +99,10 @@ def make_plan(
     NstError
         When network, pictures and settings do not go together.
     """
-    recipe, name = recipe or recipe_of(options), options.network or options.default_network
-    if trainable(name).shape != train.shape:
-        raise NstError(
-            f"{name} takes pictures of {_told(trainable(name).shape)}, these are {_told(train.shape)}"
-        )
+    recipe, name = recipe or recipe_of(options), network_of(options)
+    known = trainable(name)
+    if (known.shape[2:] if known.any_side else known.shape) != train.shape[2 * known.any_side :]:
+        raise NstError(f"{name} takes pictures of {_told(known.shape)}, these are {_told(train.shape)}")
     mean = tuple(round(float(value), 1) for value in channel_statistics(train)[0])
     sizes, classes = sizes_of(options), train.classes
     network = fresh(name, recipe.seed, classes=len(classes), mean=mean, dropout=recipe.dropout, sizes=sizes)

@@ -18,19 +18,31 @@ def test_a_network_that_knows_nothing_loses_log_c():
     assert value == pytest.approx(math.log(10), rel=1e-3)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("soft", [False, True])
-def test_value_and_gradient_are_those_of_torch(soft):
-    """Class numbers and target probabilities agree with PyTorch in float64."""
+def test_value_and_gradient_are_those_of_torch(soft, smoothing):
+    """Class numbers and target probabilities, smoothed and not, agree with PyTorch in float64."""
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(1)
     logits = rng.normal(0, 5, (6, 4))
     labels = rng.dirichlet(np.ones(4), 6) if soft else rng.integers(4, size=6)
     scores = torch.tensor(logits, requires_grad=True)
-    loss = torch.nn.functional.cross_entropy(scores, torch.tensor(labels))
+    loss = torch.nn.functional.cross_entropy(scores, torch.tensor(labels), label_smoothing=smoothing)
     loss.backward()
-    value, gradient = softmax_cross_entropy(logits, labels)
+    value, gradient = softmax_cross_entropy(logits, labels, smoothing)
     assert value == pytest.approx(loss.item(), rel=1e-14)
     np.testing.assert_allclose(gradient, scores.grad, atol=1e-15)
+
+
+def test_smoothed_labels_are_the_published_ones():
+    """Szegedy et al.: q'(k) = (1 - e) [k = y] + e / C, the loss its cross-entropy, the slope p - q' over N."""
+    logits, labels = np.random.default_rng(6).normal(0, 2, (5, 4)), np.array([1, 3, 0, 0, 2])
+    q = 0.7 * np.eye(4)[labels] + 0.3 / 4
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    value, gradient = softmax_cross_entropy(logits, labels, 0.3)
+    assert value == pytest.approx(-(q * np.log(p)).sum() / 5, rel=1e-14)
+    np.testing.assert_allclose(gradient, (p - q) / 5, atol=1e-16)
+    assert softmax_cross_entropy(np.zeros((5, 4)), labels, 0.3)[0] == pytest.approx(math.log(4))
 
 
 def test_the_gradient_is_the_slope_for_any_targets():

@@ -23,7 +23,14 @@ def pictures(count: int = 48, side: int = 8, seed: int = 0) -> Dataset:
     return Dataset(pixels.astype(np.uint8), labels, CLASSES)
 
 
-def network(seed: int = 0, dropout: float = 0.3) -> Network:
+def network(
+    seed: int | np.random.Generator = 0,
+    dropout: float = 0.3,
+    *,
+    classes: int = 3,
+    mean: tuple[float, ...] = (100.0, 100.0, 100.0),
+    width: int = 6,
+) -> Network:
     """Return two convolutions, of which the first is normalised, and a classifier."""
     rng = np.random.default_rng(seed)
 
@@ -31,18 +38,19 @@ def network(seed: int = 0, dropout: float = 0.3) -> Network:
         fan_in = int(np.prod(shape[:-1]))
         return rng.standard_normal(shape, np.float32) * np.float32(np.sqrt(1 / fan_in))
 
-    norm = BatchNorm(np.ones(6, np.float32), *np.zeros((2, 6), np.float32), np.ones(6, np.float32))
+    ones, zeros = np.ones((2, width), np.float32), np.zeros((2, width), np.float32)
+    norm = BatchNorm(ones[0], zeros[0], zeros[1], ones[1])
     return Network(
         [
-            Node("input", Preprocess((100.0, 100.0, 100.0), 1 / 60)),
-            Node("conv1", Conv2d(draw(3, 3, 3, 6), padding=1)),
+            Node("input", Preprocess(mean, 1 / 60)),
+            Node("conv1", Conv2d(draw(3, 3, 3, width), padding=1)),
             Node("norm1", norm),
             Node("relu1", ReLU()),
-            Node("conv2", Conv2d(draw(3, 3, 6, 8), np.zeros(8, np.float32), padding=1)),
+            Node("conv2", Conv2d(draw(3, 3, width, 8), np.zeros(8, np.float32), padding=1)),
             Node("relu2", ReLU()),
             Node("pool", GlobalAvgPool()),
             Node("drop", Dropout(dropout)),
-            Node("fc", Linear(draw(8, 3), np.zeros(3, np.float32))),
+            Node("fc", Linear(draw(8, classes), np.zeros(classes, np.float32))),
         ]
     )
 

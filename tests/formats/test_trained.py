@@ -1,0 +1,119 @@
+"""A trained network as a file: read back as it was, and never believed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nst.errors import NstError
+from nst.formats.trained import FORMAT, TrainedNetwork, read_trained, write_trained
+from nst.networks import trainable, vgg_cifar
+from nst.npz import write_npz
+from nst.training.average import arrays
+
+SIZES = {"width": 2, "hidden": 8}
+NAMES = ("cat", "dog", "a bird")
+MEAN = (120.0, 110.5, 100.25)
+
+
+@pytest.fixture
+def trained() -> TrainedNetwork:
+    """A narrow VGG-19 whose arrays, running statistics too, are no longer the fresh ones."""
+    network, rng = vgg_cifar(1, classes=3, mean=MEAN, **SIZES), np.random.default_rng(0)
+    for _, _, array in arrays(network):
+        array += rng.random(array.shape, np.float32)
+    return TrainedNetwork("vgg19-cifar", SIZES, NAMES, (32, 32, 3), MEAN, network, {"recipe": {"epochs": 3}})
+
+
+def test_it_comes_back_as_it_was(trained, tmp_path):
+    """Names, mean, all arrays and what is told; the network that is built of it says the same to a picture."""
+    write_trained(tmp_path / "net.npz", trained)
+    found = read_trained(tmp_path / "net.npz")
+    assert (found.name, found.sizes, found.classes, found.shape, found.mean, found.about) == (
+        "vgg19-cifar",
+        SIZES,
+        NAMES,
+        (32, 32, 3),
+        MEAN,
+        {"recipe": {"epochs": 3}},
+    )
+    assert {name: array.tobytes() for name, array in found.arrays.items()} == {
+        name: array.tobytes() for name, array in trained.arrays.items()
+    }
+    x = np.random.default_rng(1).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    scores = [one.network.forward(x, ["norm8"])[0]["norm8"] for one in (trained, found)]
+    np.testing.assert_array_equal(*scores)
+
+
+def test_the_same_network_gives_the_same_bytes(trained, tmp_path):
+    """Written twice, the files are equal."""
+    for name in ("a.npz", "b.npz"):
+        write_trained(tmp_path / name, trained)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def written(path: Path, trained: TrainedNetwork, head: dict, changed: dict) -> Path:
+    """Write a file whose head or arrays are others than they should be."""
+    meta = {"network": trained.name, "sizes": trained.sizes, "classes": list(trained.classes)}
+    meta |= {"shape": [32, 32, 3], "mean": list(trained.mean), "about": {}}
+    of = {name: array for name, array in {**trained.arrays, **changed}.items() if array is not None}
+    write_npz(path, FORMAT, {**meta, **head}, of)
+    return path
+
+
+@pytest.mark.parametrize(
+    "head, changed, cause",
+    [
+        ({"network": "vgg20"}, {}, "no network 'vgg20'"),
+        ({"network": ["vgg19-cifar"]}, {}, "which network"),
+        ({"network": "vgg19-cifar", "sizes": {"width": 4096, "hidden": 8}}, {}, "larger than the file"),
+        ({"sizes": {"width": 10**9}}, {}, "is no width"),
+        ({"sizes": {"seed": 3}}, {}, "'seed'"),
+        ({"sizes": {"width": True, "hidden": 8}}, {}, "is no width"),
+        ({"sizes": {"width": 1, "hidden": 8}}, {}, "not float32"),
+        ({"classes": []}, {}, "classes make no sense"),
+        ({"classes": [1, 2, 3]}, {}, "classes is not"),
+        ({"classes": ["cat"] * 4}, {}, "fc8.weight"),
+        ({"classes": "cat"}, {}, "classes is not"),
+        ({"shape": [32, 32]}, {}, "shape"),
+        ({"mean": [1.0, 2.0]}, {}, "mean"),
+        ({"mean": [1.0, 2.0, "x"]}, {}, "mean"),
+        ({"about": 3}, {}, "make no sense"),
+        ({}, {"fc8.weight": None}, "'fc8.weight' is missing"),
+        ({}, {"fc9.weight": np.zeros(3, np.float32)}, "'fc9.weight' is missing, or belongs to no layer"),
+        ({}, {"norm8.gamma": np.zeros(4, np.float32)}, "norm8.gamma is float32 (4,), not float32 (3,)"),
+        ({}, {"norm8.gamma": np.zeros(3)}, "norm8.gamma is float64"),
+        ({}, {"norm8.gamma": np.full(3, np.nan, np.float32)}, "not finite"),
+    ],
+    ids=lambda part: json.dumps(part, default=str)[:40],
+)
+def test_a_file_that_is_wrong_ends_in_one_line(trained, tmp_path, head, changed, cause):
+    """Whatever it claims, no memory is taken for it, and the line names the file and the cause."""
+    path = written(tmp_path / "net.npz", trained, head, changed)
+    with pytest.raises(NstError) as caught:
+        read_trained(path)
+    assert str(path) in str(caught.value) and cause in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_other_files_are_told_apart(tmp_path):
+    """What is missing, and a zip that holds something else."""
+    np.savez(tmp_path / "other.npz", weight=np.zeros(3))
+    for path in (tmp_path / "other.npz", tmp_path / "none.npz"):
+        with pytest.raises(NstError, match=r"trained network .*npz"):
+            read_trained(path)
+
+
+@pytest.mark.parametrize("name", trainable.TRAINABLE)
+def test_every_network_to_train_can_be_read_back(name, tmp_path):
+    """The same name, with its smallest sizes where it has some, builds a network that the file fits."""
+    known = trainable.TRAINABLE[name]
+    sizes = dict.fromkeys(known.sizes, 8)
+    mean = MEAN[: known.shape[2]]
+    network = trainable.fresh(name, 0, classes=3, mean=mean, sizes=sizes)
+    write_trained(tmp_path / "net.npz", TrainedNetwork(name, sizes, NAMES, known.shape, mean, network))
+    assert read_trained(tmp_path / "net.npz").arrays.keys() == {
+        f"{layer}.{own}" for layer, own, _ in arrays(network, frozen=True)
+    }

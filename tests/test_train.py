@@ -1,0 +1,185 @@
+"""The door that trains: what it writes, how it stops and goes on, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nst.cli import run_door
+from nst.formats.trained import read_trained
+from nst.networks.trainable import TRAINABLE, Trainable
+from nst.train import main
+from nst.training import run
+from tests.training import toy
+
+QUICK = ["--network", "toy", "--epochs", "3", "--batch", "8", "--dropout", "0.3", "--average", "0.9"]
+QUICK += ["--learning-rate", "0.05", "--schedule", "cosine", "--warmup", "0.5", "--label-smoothing", "0.1"]
+
+
+@pytest.fixture(autouse=True)
+def house(tmp_path, monkeypatch) -> Path:
+    """A working folder with pictures of three classes, and a toy among the networks that can be trained."""
+    monkeypatch.setitem(TRAINABLE, "toy", Trainable(toy.network, (8, 8, 3), ("width",), any_side=True))
+    monkeypatch.chdir(tmp_path)
+    data = toy.pictures(36)
+    for i, (pixels, label) in enumerate(zip(data.pictures(np.arange(36)), data.labels, strict=True)):
+        folder = Path("pictures", toy.CLASSES[label])
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    return tmp_path
+
+
+def train(*arguments: str, network: list[str] = QUICK) -> int:
+    """Call the door on the folder of pictures."""
+    return run_door(main, ["folder", "pictures", *network, *arguments])
+
+
+def test_it_leaves_a_network_a_log_and_a_report(capsys):
+    """The network is one that can be read back with its classes, and the log has a line of JSON for each epoch."""
+    assert train("-o", "out.npz", "--width", "4") == 0
+    told = capsys.readouterr().err
+    assert "log 3 is 1.099" in told and "epoch 3/3" in told and told.endswith("out.html\n")
+    found = read_trained("out.npz")
+    assert found.classes == tuple(sorted(toy.CLASSES)) and found.sizes == {"width": 4}
+    assert found.network.nodes["conv1"].layer.weight.shape == (3, 3, 3, 4)
+    lines = [json.loads(line) for line in Path("out.log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3] and [line["step"] for line in lines] == [3, 6, 9]
+    names = {"epoch", "step", "seconds", "loss", "accuracy", "test_loss", "test_accuracy", "learning_rate"}
+    assert all(line.keys() == names for line in lines)
+    assert found.about["test accuracy"] == lines[-1]["test_accuracy"]
+    page = Path("out.html").read_text()
+    assert page.count("<svg") == 3 and "Learning rate" in page and "Accuracy" in page
+
+
+@pytest.mark.parametrize("at", [2, 3])
+def test_ctrl_c_saves_and_says_how_to_go_on(at, monkeypatch, capsys):
+    """Within an epoch and at its end; gone on with by that very command, the files are byte for byte the same."""
+    assert train("-o", "whole.npz") == 0
+    after = run.Run._after_step
+
+    def pressed(self, trained):
+        after(self, trained)
+        if self.training.step == at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run.Run, "_after_step", pressed)
+        capsys.readouterr()
+        assert train("-o", "parts.npz") == 130
+    told = capsys.readouterr().err
+    assert f"stopped on request after step {at} of 9" in told
+    (command,) = re.findall(r"go on with: python -m nst.train (.*)", told)
+    assert run_door(main, [*command.split(), "-o", "parts.npz"]) == 0
+    assert Path("parts.npz").read_bytes() == Path("whole.npz").read_bytes()
+    with np.load("parts.checkpoint.npz") as parts, np.load("whole.checkpoint.npz") as whole:
+        assert set(parts) == set(whole)
+        for name in set(parts) - {"meta"}:
+            assert parts[name].tobytes() == whole[name].tobytes()
+    kept = [
+        [{**json.loads(line), "seconds": 0} for line in Path(f"{name}.log.jsonl").read_text().splitlines()]
+        for name in ("parts", "whole")
+    ]
+    assert kept[0] == kept[1]
+
+
+def refused(capsys, *arguments: str, cause: str) -> None:
+    """Expect exit status 2 and one line that says the cause."""
+    capsys.readouterr()
+    assert run_door(main, list(arguments)) == 2
+    told = capsys.readouterr().err
+    assert cause in told and told.count("\n") == 1
+
+
+def test_a_resumed_training_must_be_the_same(monkeypatch, capsys):
+    """Another setting, other pictures, another command or a complete training: one line each, nothing is written."""
+    assert train("-o", "out.npz") == 0
+    before = {path: path.read_bytes() for path in Path().glob("out.*")}
+    here = ["folder", "--resume", "-o", "out.npz"]
+    refused(capsys, *here, cause="the training is complete")
+    refused(capsys, *here, "--momentum", "0.5", cause="--momentum: the checkpoint was made with its default")
+    refused(capsys, *here, "--epochs", "9", cause="--epochs: the checkpoint was made with 3")
+    refused(capsys, "cifar10", "--resume", "out.checkpoint.npz", cause="what its training was asked for")
+    Image.new("RGB", (8, 8)).save("pictures/red/new.png")
+    refused(capsys, *here, cause="the pictures are not those")
+    Path("pictures").rename("moved")
+    refused(capsys, *here, cause="does not exist")
+    refused(capsys, *here, "moved", cause="the pictures are not those")
+    Path("moved/red/new.png").unlink()
+    refused(capsys, *here, "moved", cause="the training is complete")
+    assert before == {path: path.read_bytes() for path in Path().glob("out.*")}
+
+
+def test_checkpoints_that_are_none_are_refused(capsys):
+    """A file that is missing, one of another kind, one cut short, and one whose settings are no settings."""
+    assert train("-o", "out.npz") == 0
+    refused(capsys, "folder", "--resume", "no.npz", cause="checkpoint no.npz does not exist")
+    refused(capsys, "folder", "--resume", "out.npz", cause="its format is not 'nst training 1'")
+    whole = Path("out.checkpoint.npz").read_bytes()
+    Path("cut.npz").write_bytes(whole[: len(whole) // 2])
+    refused(capsys, "folder", "--resume", "cut.npz", cause="cut.npz is damaged")
+    for old, new in ((b'"momentum": null', b'"momentum": {}  '), (b'"seed": 0', b'"seed": -')):
+        assert old in whole
+        Path("odd.npz").write_bytes(whole.replace(old, new))
+        refused(capsys, "folder", "--resume", "odd.npz", cause="checkpoint")
+
+
+@pytest.mark.parametrize(
+    "arguments, cause",
+    [
+        (["folder"], "name the folder of pictures"),
+        (["folder", "nowhere"], "nowhere does not exist"),
+        (["folder", "pictures", "-o", "out.h5"], "give the name of an .npz file"),
+        (["folder", "pictures", "-o", "no/out.npz"], "in a folder that exists"),
+        (["folder", "pictures", *QUICK, "--batch", "1000"], "do not fill one batch of 1000"),
+        (["folder", "pictures", *QUICK, "--hidden", "3"], "toy has no 'hidden' to choose; it has width"),
+        (["folder", "pictures", *QUICK, "--warmup", "7"], "warm-up of 7 epochs"),
+        (["folder", "pictures", *QUICK, "--threads", "1000"], "--threads 1000"),
+        (["folder", "pictures", "--epochs", "0"], "0 is not a whole number from 1"),
+        (["cifar10", "--data", "nowhere"], "nowhere"),
+        (["cifar11"], "cifar11"),
+    ],
+    ids=lambda part: " ".join(part) if isinstance(part, list) else "",
+)
+def test_mistakes_are_one_line(arguments, cause, capsys):
+    """Exit status 2, what is wrong, and no file."""
+    refused(capsys, *arguments, cause=cause)
+    assert [path.name for path in Path().iterdir()] == ["pictures"]
+
+
+def test_a_training_that_diverges_keeps_what_was_saved(capsys):
+    """One line names step, layer and cause; the checkpoint of the epoch before stays."""
+    with np.errstate(all="ignore"):
+        assert train("-o", "out.npz", "--learning-rate", "1e6", "--epochs", "400", "--schedule", "constant",
+            "--weight-decay", "1") == 2  # fmt: skip
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("nst: step ") and "the learning rate is too high" in told
+
+
+def test_a_dry_run_says_how_much_it_would_be_and_writes_nothing(capsys):
+    """Numbers and bytes of the network, and seconds; no file appears."""
+    assert train("--dry-run", "-o", "out.npz") == 0
+    told = capsys.readouterr().out
+    numbers = sum(array.size for of in toy.network().parameters().values() for array in of.values())
+    assert f"{numbers:,} numbers to train" in told and "all of it would take" in told
+    assert [path.name for path in Path().iterdir()] == ["pictures"]
+
+
+def test_quiet_says_nothing(capsys):
+    """Neither progress nor files are told of."""
+    assert train("--quiet", "-o", "out.npz") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_whole_door_says_how_it_is_used(capsys):
+    """Each command has its help, with the options that all share."""
+    for command in ("cifar10", "folder"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert "--label-smoothing" in capsys.readouterr().out
