@@ -120,17 +120,26 @@ def _gather(x, kw, sh, sw, top, left, height, width, start, depth, first, count,
     while done < count:
         tap, channel = (first + done) // channels, (first + done) % channels
         run = min(channels - channel, count - done)
-        for p in range(depth):
-            place = start + p
-            i = place // width % height * sh - top + tap // kw
-            j = place % width * sw - left + tap % kw
-            to = seen[p, done : done + run]
-            if 0 <= i < x.shape[1] and 0 <= j < x.shape[2]:
-                pixels = x[place // (width * height), i, j, channel : channel + run]
+        image, below, across = start // (width * height), start // width % height, start % width
+        for p in range(depth):  # the place is counted on: three divisions for each cost more than what they look up
+            i, j = below * sh - top + tap // kw, across * sw - left + tap % kw
+            inside = 0 <= i < x.shape[1] and 0 <= j < x.shape[2]
+            if run < FEW:  # as of a picture: one by one is faster than the two slices that a longer run wants
                 for c in range(run):
-                    to[c] = pixels[c]
+                    seen[p, done + c] = x[image, i, j, channel + c] if inside else np.float32(0)
             else:
-                to[:] = 0
+                to = seen[p, done : done + run]
+                if inside:
+                    pixels = x[image, i, j, channel : channel + run]
+                    for c in range(run):
+                        to[c] = pixels[c]
+                else:
+                    to[:] = 0
+            across += 1
+            if across == width:
+                across, below = 0, below + 1
+                if below == height:
+                    below, image = 0, image + 1
         done += run
 
 
