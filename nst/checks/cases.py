@@ -297,6 +297,7 @@ CASES = [
             "BGR, as Caffe": _picture(Preprocess(CAFFE_MEAN, channel_order="BGR")),
             "RGB, three scales": _picture(Preprocess((120.0, 110.0, 100.0), (0.02, 0.03, 0.04))),
             "BGR, three scales": _picture(Preprocess(CAFFE_MEAN, (0.02, 0.03, 0.04), "BGR")),
+            "grey": _plain(Preprocess((33.3,), 0.02), 2, 4, 5, 1),
         },
         linear=True,
     ),

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nst.kernels import reference_elementwise
 from nst.kernels.memory import empty, zeros
 from nst.kernels.parallel import given, parallel
 from nst.kernels.threads import one_at_a_time
@@ -119,7 +120,9 @@ def _shift_and_scale(chunk, arguments):
 
 @one_at_a_time
 def preprocess_forward(x: np.ndarray, mean: np.ndarray, scale: np.ndarray, reverse: bool) -> np.ndarray:
-    """Return ``(x - mean) scale`` by channel, the three channels of `x` in reverse order first where it is said so."""
+    """Return ``(x - mean) scale`` by channel, the channels of `x` in reverse order first where it is said so."""
+    if x.shape[-1] != 3:  # grey pictures: small ones, for which two passes will do
+        return reference_elementwise.preprocess_forward(x, mean, scale, reverse)
     y = empty(x.shape)
     numbers = (np.array(three, np.float32) for three in (mean, scale))
     _shift_and_scale(-(-x.size // (3 * CHUNK)), _read(x), *numbers, 2 if reverse else 0, _write(y))
@@ -129,7 +132,7 @@ def preprocess_forward(x: np.ndarray, mean: np.ndarray, scale: np.ndarray, rever
 @one_at_a_time
 def preprocess_backward(dy: np.ndarray, scale: np.ndarray, reverse: bool) -> np.ndarray:
     """Return the gradient of the input: ``dy scale`` by channel, back in the order of the input."""
-    return preprocess_forward(dy, np.zeros(3), scale[::-1] if reverse else scale, reverse)
+    return preprocess_forward(dy, np.zeros(dy.shape[-1]), scale[::-1] if reverse else scale, reverse)
 
 
 @parallel

@@ -53,7 +53,7 @@ def adam_step(
 
 
 def preprocess_forward(x: np.ndarray, mean: np.ndarray, scale: np.ndarray, reverse: bool) -> np.ndarray:
-    """Return ``(x - mean) scale`` by channel, the three channels of `x` in reverse order first where it is said so."""
+    """Return ``(x - mean) scale`` by channel, the channels of `x` in reverse order first where it is said so."""
     centred = (x[..., ::-1] if reverse else x) - mean.astype(x.dtype)
     return centred * scale.astype(x.dtype)
 

@@ -9,6 +9,7 @@ from nst.networks.random_vgg import random_weights
 from nst.networks.squeezenet import squeezenet
 from nst.networks.vgg import vgg, vgg_shapes
 from nst.networks.vgg_cifar import vgg_cifar
+from nst.networks.vgg_small import vgg_mnist, vgg_small
 from nst.networks.weights import Weights
 
 __all__ = [
@@ -28,5 +29,7 @@ __all__ = [
     "squeezenet",
     "vgg",
     "vgg_cifar",
+    "vgg_mnist",
     "vgg_shapes",
+    "vgg_small",
 ]

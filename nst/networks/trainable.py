@@ -10,6 +10,7 @@ import numpy as np
 from nst.errors import NstError, nearest
 from nst.networks.network import Network
 from nst.networks.vgg_cifar import vgg_cifar
+from nst.networks.vgg_small import vgg_mnist, vgg_small
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,11 @@ class Trainable:
     any_side: bool = False
 
 
-TRAINABLE = {"vgg19-cifar": Trainable(vgg_cifar, sizes=("width", "hidden"))}
+TRAINABLE = {
+    "vgg-small": Trainable(vgg_small, sizes=("width",)),
+    "vgg-mnist": Trainable(vgg_mnist, shape=(28, 28, 1), sizes=("width",)),
+    "vgg19-cifar": Trainable(vgg_cifar, sizes=("width", "hidden")),
+}
 
 
 def fresh(

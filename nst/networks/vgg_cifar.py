@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nst.layers import BatchNorm, Conv2d, Dropout, Flatten, Linear, MaxPool2d, Preprocess, ReLU
+from nst.layers import Conv2d, Dropout, Flatten, Linear, MaxPool2d, Preprocess, ReLU
+from nst.networks.initial import fresh_norm, he_normal
 from nst.networks.network import Network, Node
 from nst.networks.vgg import BLOCKS
 
@@ -55,27 +56,15 @@ def vgg_cifar(
         outputs = of_64 * width // 64
         for index in range(1, convolutions + 1):
             name = f"{block}_{index}"
-            nodes.append(Node(f"conv{name}", Conv2d(_he(rng, (3, 3, channels, outputs)), padding=1)))
-            nodes += [Node(f"norm{name}", _fresh_norm(outputs)), Node(f"relu{name}", ReLU())]
+            nodes.append(Node(f"conv{name}", Conv2d(he_normal(rng, (3, 3, channels, outputs)), padding=1)))
+            nodes += [Node(f"norm{name}", fresh_norm(outputs)), Node(f"relu{name}", ReLU())]
             channels = outputs
         nodes.append(Node(f"pool{block}", MaxPool2d(2)))
     nodes.append(Node("flatten", Flatten()))
     for number, outputs in ((6, hidden), (7, hidden), (8, classes)):
-        nodes.append(Node(f"fc{number}", Linear(_he(rng, (channels, outputs)))))
-        nodes.append(Node(f"norm{number}", _fresh_norm(outputs)))
+        nodes.append(Node(f"fc{number}", Linear(he_normal(rng, (channels, outputs)))))
+        nodes.append(Node(f"norm{number}", fresh_norm(outputs)))
         if number < 8:
             nodes += [Node(f"relu{number}", ReLU()), Node(f"drop{number}", Dropout(dropout))]
         channels = outputs
     return Network(nodes)
-
-
-def _he(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    fan_in = int(np.prod(shape[:-1]))
-    return rng.standard_normal(shape, np.float32) * np.float32(np.sqrt(2 / fan_in))
-
-
-def _fresh_norm(channels: int) -> BatchNorm:
-    def full(value: float) -> np.ndarray:
-        return np.full(channels, value, np.float32)
-
-    return BatchNorm(full(1), full(0), full(0), full(1))

@@ -6,6 +6,33 @@ from nst.errors import NstError, nearest
 from nst.training.recipe import Recipe
 
 RECIPES = {
+    # Few epochs at a high rate, which rises and falls once: Smith and Topin, Super-Convergence, 2018.
+    "vgg-small": Recipe(
+        epochs=16,
+        batch=128,
+        learning_rate=0.2,
+        schedule="one-cycle",
+        warmup=4,
+        weight_decay=5e-4,
+        decay_all=False,
+        label_smoothing=0.1,
+        average=0.99,
+        flip=True,
+        shift=0.125,
+        border="reflect",
+    ),
+    "vgg-mnist": Recipe(
+        epochs=7,
+        batch=128,
+        learning_rate=0.1,
+        schedule="one-cycle",
+        warmup=2,
+        weight_decay=5e-4,
+        decay_all=False,
+        label_smoothing=0.1,
+        average=0.99,
+        shift=2 / 28,
+    ),
     # Simonyan and Zisserman's VGG-19 with batch normalisation, as it is commonly trained on CIFAR-10.
     "vgg19-cifar": Recipe(
         epochs=200,

@@ -100,7 +100,20 @@ def test_preprocessing_keeps_float32_and_refuses_integers():
 
 
 def test_preprocessing_refuses_wrong_constants():
-    """Three means, one scale or three, and an order of RGB or BGR."""
-    for arguments in [((1, 2),), ((1, 2, 3), (1, 2)), ((1, 2, 3), 1.0, "GRB")]:
+    """As many means as channels, one scale or as many, and an order of RGB or BGR; BGR has three channels."""
+    for arguments in [(1,), ((),), ((1, 2), 1.0, "BGR"), ((1, 2, 3), (1, 2)), ((1, 2, 3), 1.0, "GRB")]:
         with pytest.raises(ValueError):
             Preprocess(*arguments)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_preprocessing_of_grey_pictures(dtype):
+    """One channel, one mean, one scale; three channels are refused there."""
+    layer = Preprocess((30.0,), 0.5)
+    x = RNG.uniform(0, 255, (2, 4, 5, 1)).astype(dtype)
+    y, saved = layer.forward(x)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y, (x - 30) / 2, rtol=1e-6)
+    np.testing.assert_array_equal(layer.backward(x, saved), x / 2)
+    with pytest.raises(ValueError, match=r"\(N, H, W, 1\)"):
+        layer.forward(x.repeat(3, axis=3))
