@@ -121,7 +121,9 @@ def _gather(x, kw, sh, sw, top, left, height, width, start, depth, first, count,
         tap, channel = (first + done) // channels, (first + done) % channels
         run = min(channels - channel, count - done)
         image, below, across = start // (width * height), start // width % height, start % width
-        for p in range(depth):  # the place is counted on: three divisions for each cost more than what they look up
+        for p in range(
+            depth
+        ):  # the place is counted on: three divisions for each cost more than what they look up
             i, j = below * sh - top + tap // kw, across * sw - left + tap % kw
             inside = 0 <= i < x.shape[1] and 0 <= j < x.shape[2]
             if run < FEW:  # as of a picture: one by one is faster than the two slices that a longer run wants

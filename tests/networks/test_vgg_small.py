@@ -38,7 +38,7 @@ def test_it_has_as_many_parameters_as_its_channels_say(build, convolutions, norm
 
 
 def test_blocks_are_those_of_the_paper_with_poolings_moved_ahead():
-    """Convolution, normalisation, ReLU; the last of a block is pooled right away, and at the end there are the means of maps."""
+    """Convolution, normalisation, ReLU; the last of a block is pooled right away, whole maps become their means."""
     names = vgg_small(width=8).names
     assert names[:8] == [
         "input", "conv1_1", "norm1_1", "relu1_1", "conv1_2", "pool1", "norm1_2", "relu1_2",
