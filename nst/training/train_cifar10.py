@@ -9,7 +9,6 @@ from nst.training.arguments import add_training
 from nst.training.command import begin
 
 ARCHIVE = "cifar-10-binary.tar.gz"
-ARCHIVE = "cifar-10-binary.tar.gz"
 DESCRIPTION = """Train a classifier of the ten classes of CIFAR-10, from its official binary archive."""
 
 
@@ -19,7 +18,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     it.set_defaults(run=run)
     it.add_argument("--data", metavar="PATH",
         help=f"the archive, or the folder that it unpacks to; default: {ARCHIVE}")  # fmt: skip
-    add_training(it, "cifar10.npz", "vgg19-cifar", "vgg19-cifar")
+    add_training(it, "cifar10.npz", "vgg-small", "vgg-small")
 
 
 def run(options: argparse.Namespace) -> int:
