@@ -22,6 +22,9 @@ from nst.losses import (
     gram,
     gram_loss,
     range_penalty,
+    rectified_regression_loss,
+    regression_loss,
+    relative_gram_loss,
     total_variation,
 )
 
@@ -75,6 +78,27 @@ def _overshooting(rng: Random) -> np.ndarray:
     return rng.permutation(np.concatenate([low, inside, high])).reshape(1, 4, 5, 5)
 
 
+def _regression(rng: Random) -> Built:
+    readout, target = rng.standard_normal((3, 5)), rng.standard_normal((7, 5))
+    return lambda x: regression_loss(x, readout, target), rng.standard_normal((7, 3))
+
+
+def _rectified(rng: Random) -> Built:
+    target = np.maximum(rng.standard_normal((7, 4)), 0)
+    return lambda x: rectified_regression_loss(x, target), rng.standard_normal((7, 4))
+
+
+def _relative_gram(width: int) -> Callable[[Random], Built]:
+    """Return what makes the case of a readout to `width` channels, or of none for the three that there are."""
+
+    def make(rng: Random) -> Built:
+        readout = rng.standard_normal((3, width)) if width != 3 else None
+        other = rng.standard_normal((9, width))
+        return lambda x: relative_gram_loss(x, readout, other.T @ other / 9), rng.standard_normal((7, 3))
+
+    return make
+
+
 LOSS_CASES = [
     _case("softmax_cross_entropy", "class numbers", _class_numbers),
     _case("softmax_cross_entropy", "probabilities", _probabilities),
@@ -104,5 +128,9 @@ LOSS_CASES = [
     _case("Style", "weight 7", lambda rng: (Style("relu1_1", gram(_features(rng)), 7.0), _features(rng))),
     _case("TotalVariation", "weight 7", lambda rng: (TotalVariation(7.0), _features(rng))),
     _case("Range", "weight 7", lambda rng: (Range(7.0), _overshooting(rng))),
+    _case("regression_loss", "3 channels tell 5", _regression),
+    _case("rectified_regression_loss", "some silent, some loud", _rectified),
+    _case("relative_gram_loss", "read out", _relative_gram(5)),
+    _case("relative_gram_loss", "as they are", _relative_gram(3)),
     *ACTIVATION_CASES,
 ]

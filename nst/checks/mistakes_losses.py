@@ -164,4 +164,34 @@ LOSS_MISTAKES = [
             },
         )
     ),
+    *mistakes(
+        _find("regression_loss", "3 channels tell 5"),
+        {
+            "the 2 of the square is missing": lambda at: at.dx / 2,
+            "divided by the number of places": lambda at: at.dx / len(at.x),
+            "the sign is wrong": lambda at: -at.dx,
+            "channels are answered for by their neighbours": lambda at: np.roll(at.dx, 1, axis=1),
+        },
+    ),
+    *mistakes(
+        _find("rectified_regression_loss", "some silent, some loud"),
+        {
+            "the 2 of the square is missing": lambda at: at.dx / 2,
+            "silent units get no gradient": lambda at: np.where(at.x > 0, at.dx, 0),
+            "the sign is wrong": lambda at: -at.dx,
+        },
+    ),
+    *mistakes(
+        _find("relative_gram_loss", "read out"),
+        {
+            "F enters G twice but is differentiated once": lambda at: at.dx / 2,
+            "the square is differentiated, not the root": lambda at: at.dx * 2 * at.y,
+            "divided by the channels, too": lambda at: at.dx / at.x.shape[1],
+            "the sign is wrong": lambda at: -at.dx,
+        },
+    ),
+    *mistakes(
+        _find("relative_gram_loss", "as they are"),
+        {"not divided by the number of places": lambda at: at.dx * len(at.x)},
+    ),
 ]

@@ -9,6 +9,7 @@ from nst.losses.gram import GRAM, gram, gram_gradient, gram_loss
 from nst.losses.histogram import HISTOGRAM
 from nst.losses.moments import MOMENTS
 from nst.losses.range_penalty import range_penalty
+from nst.losses.regression import rectified_regression_loss, regression_loss, relative_gram_loss
 from nst.losses.statistic import Additive, Statistic, blend
 from nst.losses.terms import Content, Range, Style, TotalVariation
 from nst.losses.total_variation import total_variation
@@ -40,5 +41,8 @@ __all__ = [
     "gram_gradient",
     "gram_loss",
     "range_penalty",
+    "rectified_regression_loss",
+    "regression_loss",
+    "relative_gram_loss",
     "total_variation",
 ]

@@ -49,6 +49,7 @@ ARCHITECTURES = {
         partial(googlenet_shapes, 3), googlenet_torchvision, scores="loss3/classifier"
     ),
     "alexnet-torchvision": Architecture(partial(alexnet_shapes, ONE_TOWER), alexnet_torchvision),
+    "slim": Architecture(partial(vgg_shapes, "slim"), vgg),
     "random": Architecture(partial(vgg_shapes, "random"), vgg),
 }
 

@@ -6,9 +6,10 @@ them move more slowly or do not decay.
 """
 
 from nst.optimizers.adam import Adam
+from nst.optimizers.adamw import AdamW
 from nst.optimizers.groups import SPARED, Groups
 from nst.optimizers.lbfgs import LBFGS
 from nst.optimizers.sgd import SGD
 from nst.optimizers.step import Evaluate, Step
 
-__all__ = ["LBFGS", "SGD", "SPARED", "Adam", "Evaluate", "Groups", "Step"]
+__all__ = ["LBFGS", "SGD", "SPARED", "Adam", "AdamW", "Evaluate", "Groups", "Step"]

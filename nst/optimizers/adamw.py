@@ -1,0 +1,112 @@
+"""Adam for weights: many arrays with names, another mini-batch at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nst import kernels
+from nst.errors import NstError
+from nst.optimizers.groups import Groups
+from nst.optimizers.sgd import Named
+
+
+class AdamW:
+    r"""Move named parameters by Adam's steps, with weight decay beside them: Loshchilov and Hutter, 2019.
+
+    `Adam` has the formulas of the running means m and v and of their corrections (the hats). With the decay d::
+
+        w = w - learning_rate (m_hat / (sqrt(v_hat) + eps) + d w)
+
+    A decay within the gradient, as `SGD` has it, would be divided by sqrt(v) like the rest of it, and shrink least
+    those weights whose gradients are large: it stands outside ("decoupled").
+
+    Parameters
+    ----------
+    beta1, beta2 : float
+        How much of the running means is kept.
+    eps : float
+        Keeps the division safe where the gradient is 0.
+    weight_decay : float
+    groups : Groups
+        Factors of learning rate and decay for parameters that differ from the rest; default: none.
+    """
+
+    def __init__(
+        self,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        groups: Groups | None = None,
+    ) -> None:
+        self.betas, self.eps = (float(beta1), float(beta2)), float(eps)
+        self.weight_decay, self.groups = float(weight_decay), groups or Groups()
+        self._t = 0
+        self._means: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def update(self, parameters: Named, gradients: Named, learning_rate: float) -> None:
+        """Move each parameter that has a gradient, in place.
+
+        Raises
+        ------
+        NstError
+            When a gradient is not of the shape of its parameter, or of what is remembered of it; nothing moves then.
+        """
+        work = [
+            (f"{layer}.{name}", parameters[layer][name], gradient.astype(parameters[layer][name].dtype))
+            for layer, found in gradients.items()
+            for name, gradient in found.items()
+        ]
+        for label, parameter, gradient in work:
+            known = self._means.get(label, (parameter,))[0]
+            if not parameter.shape == gradient.shape == known.shape:
+                raise NstError(
+                    f"AdamW: {label} is {parameter.shape}, its gradient {gradient.shape}: start afresh"
+                )
+        self._t += 1
+        corrections = 1 - self.betas[0] ** self._t, 1 - self.betas[1] ** self._t
+        for label, parameter, gradient in work:
+            m, v = self._means.setdefault(label, (np.zeros_like(parameter), np.zeros_like(parameter)))
+            rate, decay = self.groups.factors(label)
+            rate *= learning_rate
+            step = kernels.select(parameter.dtype).adam_step
+            moved = step(parameter, gradient, m, v, rate, self.betas, corrections, self.eps)
+            if shrink := rate * decay * self.weight_decay:
+                moved -= shrink * parameter
+            parameter[...] = moved
+
+    def forget(self, label: str, where: tuple[object, ...]) -> None:
+        """Set the running means of a part of a parameter to 0: of units that begin anew."""
+        for mean in self._means.get(label, ()):
+            mean[where] = 0
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the count of steps and the means by `m.layer.name` and `v.layer.name`; empty before a first step."""
+        found = {"t": np.asarray(self._t)} if self._t else {}
+        for label, (m, v) in self._means.items():
+            found |= {f"m.{label}": m, f"v.{label}": v}
+        return found
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state` returned.
+
+        Raises
+        ------
+        NstError
+            When it is not such a state.
+        """
+        try:
+            self._t = int(state["t"]) if state else 0
+            labels = [name[2:] for name in state if name.startswith("m.")]
+            self._means = {
+                label: (state[f"m.{label}"].copy(), state[f"v.{label}"].copy()) for label in labels
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise NstError(f"the saved state of AdamW is incomplete ({error}): start afresh") from error
+        if not all(
+            np.isfinite(m).all() and np.isfinite(v).all() and m.shape == v.shape
+            for m, v in self._means.values()
+        ):
+            raise NstError("the saved state of AdamW makes no sense: start afresh")

@@ -1,0 +1,185 @@
+"""A distillation from its arguments to its files: weights, checkpoint, log and report."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import io
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from nst import formats
+from nst.errors import NstError
+from nst.files import atomic_write
+from nst.formats.known import find_weights
+from nst.images.folder import pictures_in
+from nst.networks import build, fused
+from nst.networks.slim import fresh_slim, slim_weights
+from nst.report import duration
+from nst.training.crops import Crops
+from nst.training.distil import TAPS, Distillation, Distiller
+from nst.training.distil_report import page
+from nst.training.training_checkpoint import TrainingCheckpoint, load_training, save_training
+
+FIRST = 16  # crops by which scales are set
+HELD_OUT = 40  # one photograph in so many is never learned from
+VALIDATED, SIDE = 24, 128  # crops of those, and their side, by which the student is measured
+COLUMNS = (
+    "step",
+    "seconds",
+    "rate",
+    "revived",
+    *(f"{what} {tap}" for what in ("features", "gram") for tap in TAPS),
+)
+
+
+class Session:
+    """What a distillation reads and writes.
+
+    Parameters
+    ----------
+    options
+        As `nst.training.train_distil` parses them.
+    recipe
+
+    Raises
+    ------
+    NstError
+        When the teacher or the photographs cannot be read, or the checkpoint is of another distillation.
+    """
+
+    def __init__(self, options: argparse.Namespace, recipe: Distillation) -> None:
+        self.options, self.recipe, self.output = options, recipe, Path(options.output)
+        found = Path(options.teacher) if options.teacher else find_weights("vgg19")
+        if found is None:
+            raise NstError(
+                "there is no teacher: `python -m nst.weights get vgg19` fetches it, or name a file with --teacher"
+            )
+        self.teacher = formats.read(found, "vgg19")
+        files = [path for path, _ in pictures_in(options.pictures)]
+        if len(files) < HELD_OUT:
+            raise NstError(
+                f"{len(files)} photographs are too few; give at least {HELD_OUT}, better a thousand"
+            )
+        held_out = Crops(files[::HELD_OUT], SIDE, 1, recipe.seed, 0, vary=False)
+        self.files = [path for number, path in enumerate(files) if number % HELD_OUT]
+        self.held_out = [held_out.step(number) for number in range(VALIDATED)]
+        student = fresh_slim(recipe.seed)
+        teacher = fused(build(self.teacher), [name for name in student.names if name.startswith("relu")])
+        first = Crops(self.files, recipe.side, FIRST, recipe.seed + 1, 0).step(0)
+        self.distiller = Distiller(student, teacher, recipe, first)
+        self.rows: list[list[float]] = []
+        self.seconds = 0.0
+        if options.resume:
+            self._resume()
+
+    def run(self, enough: Callable[[], bool]) -> Iterator[str]:
+        """Do the steps that are left, until `enough` says stop; yield a line for each report."""
+        recipe, distiller = self.recipe, self.distiller
+        yield (
+            f"{self.teacher.network} teaches slim by {len(self.files):,} photographs: "
+            f"{recipe.steps - distiller.done:,} steps of {recipe.batch} crops"
+        )
+        stopped = False
+        while distiller.done < recipe.steps and not stopped:
+            for _ in self._stage():
+                stopped = enough()
+                ended = distiller.done == recipe.steps
+                if ended or stopped or distiller.done % self.options.report_every == 0:
+                    yield self._report()
+                if stopped:
+                    break
+        if stopped and distiller.done < recipe.steps:
+            yield "stopped; --resume goes on"
+        else:
+            yield f"{self.output}: {self.output.stat().st_size:,} bytes"
+
+    def _stage(self) -> Iterator[None]:
+        """Do steps as long as crops of one size are learned from."""
+        recipe, distiller = self.recipe, self.distiller
+        stage = recipe.stage(distiller.done)
+        crops = Crops(self.files, stage[1], recipe.batch, recipe.seed, self.options.workers)
+        steps = crops.steps(distiller.done)
+        start = time.perf_counter()
+        try:
+            for images in steps:
+                distiller.step(images)
+                self.seconds += time.perf_counter() - start
+                yield
+                if distiller.done == recipe.steps or recipe.stage(distiller.done) != stage:
+                    return
+                start = time.perf_counter()
+        finally:
+            steps.close()
+
+    def _report(self) -> str:
+        """Measure the student; write checkpoint, log, report and weights; return a line."""
+        distiller = self.distiller
+        errors = distiller.validate(self.held_out)
+        rate = self.recipe.rate(distiller.done - 1)
+        measured = [errors[tap][kind] if tap in errors else math.nan for kind in (0, 1) for tap in TAPS]
+        self.rows.append([distiller.done, round(self.seconds, 1), rate, distiller.revived, *measured])
+        plain, arrays = distiller.state()
+        state = {**plain, "seconds": self.seconds, "rows": self.rows}
+        save_training(self._beside(".checkpoint.npz"), TrainingCheckpoint(self._settings(), state, arrays))
+        self._write_log()
+        formats.write(self.output, self._weights(), self.options.dtype)
+        left = (self.recipe.steps - distiller.done) * self.seconds / distiller.done
+        features, grams = (
+            " ".join(f"{errors[tap][kind]:.4f}" for tap in TAPS if tap in errors) for kind in (0, 1)
+        )
+        return (
+            f"step {distiller.done}/{self.recipe.steps}: features off by {features}, Gram matrices by {grams}, "
+            f"{duration(self.seconds)}" + (f", {duration(left)} left" if left else "")
+        )
+
+    def _write_log(self) -> None:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([[f"{value:.6g}" for value in row] for row in self.rows])
+        for path, content in (
+            (self._beside(".csv"), text.getvalue()),
+            (self._beside(".html"), page(COLUMNS, self.rows)),
+        ):
+            with atomic_write(path) as stream:
+                stream.write(content.encode())
+
+    def _weights(self):
+        notes = [
+            f"independently initialised (seed {self.recipe.seed}) and taught by {self.teacher.network}, "
+            f"{len(self.files)} photographs, {self.distiller.done} steps of {self.recipe.batch} crops"
+        ]
+        return slim_weights(self.distiller.scaled(), notes)
+
+    def _settings(self) -> dict:
+        return {
+            **dataclasses.asdict(self.recipe),
+            "teacher": self.teacher.sha256,
+            "photographs": len(self.files),
+        }
+
+    def _resume(self) -> None:
+        saved = load_training(self._beside(".checkpoint.npz"))
+        wanted = {
+            key: [list(one) for one in value] if key == "stages" else value
+            for key, value in self._settings().items()
+        }
+        for key, value in wanted.items():
+            if saved.settings.get(key) != value:
+                raise NstError(
+                    f"the checkpoint was made with another value of {key}; start anew without --resume"
+                )
+        try:
+            self.rows, self.seconds = saved.state["rows"], float(saved.state["seconds"])
+            self.distiller.load(saved.state, saved.arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, NstError):
+                raise
+            raise NstError(f"the checkpoint makes no sense ({error!s:.100}); start anew") from error
+
+    def _beside(self, ending: str) -> Path:
+        return self.output.with_suffix(ending)

@@ -1,0 +1,249 @@
+"""Distillation, with a toy teacher: it learns, resumes to the same bytes, scales and revives units."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nst import formats
+from nst.errors import NstError
+from nst.networks import Network, Weights, vgg
+from nst.networks.slim import fresh_slim, slim_weights
+from nst.networks.vgg import BLOCKS, vgg_shapes
+from nst.train import main
+from nst.training import distil_session, train_distil
+from nst.training.distil import TAPS, Distillation, Distiller, clipped, loudness
+from nst.training.distil_session import HELD_OUT
+from nst.training.training_checkpoint import load_training
+from nst.training.units import revive, scale_units
+
+RECIPE = Distillation(
+    steps=40, batch=2, side=32, learning_rate=1e-2, stages=((0.0, 1, 32), (0.2, 4, 32)), check_every=10
+)
+
+
+def toy(widths: tuple[int, ...], seed: int) -> Network:
+    """Return a network of VGG's shape, one convolution in each block, with random weights."""
+    rng = np.random.default_rng(seed)
+    arrays, channels = {}, 3
+    for block, width in enumerate(widths, 1):
+        for index in range(1, BLOCKS["slim"][block - 1][0] + 1):
+            weight = rng.standard_normal((3, 3, channels, width)) * np.sqrt(2 / (9 * channels))
+            arrays[f"conv{block}_{index}.weight"] = weight.astype(np.float32)
+            arrays[f"conv{block}_{index}.bias"] = np.zeros(width, np.float32)
+            channels = width
+    return vgg(Weights(arrays, "slim", "RGB", (127.5,) * 3, (1 / 64,) * 3))
+
+
+def pictures(number: int, count: int = 2) -> np.ndarray:
+    """Return some random pictures with coarse patches."""
+    rng = np.random.default_rng([7, number])
+    coarse = rng.uniform(0, 255, (count, 8, 8, 3))
+    return coarse.repeat(4, axis=1).repeat(4, axis=2).astype(np.float32)
+
+
+def distiller(recipe: Distillation = RECIPE) -> Distiller:
+    return Distiller(toy((4, 5, 6, 7), 1).unfreeze(), toy((6, 7, 8, 9), 2), recipe, pictures(0, 6))
+
+
+def learn(it: Distiller, until: int) -> Distiller:
+    while it.done < until:
+        it.step(pictures(1 + it.done))
+    return it
+
+
+@pytest.fixture(scope="module")
+def learned() -> Distiller:
+    return learn(distiller(), 40)
+
+
+def test_it_learns(learned):
+    """After some steps the student tells more of every tap than it did when its block had just joined."""
+    fresh = distiller()
+    fresh.step(pictures(1))
+    learn(fresh, 9)  # blocks 2 to 4 have joined
+    held_out = [pictures(1000 + number, 1) for number in range(4)]
+    before, after = fresh.validate(held_out), learned.validate(held_out)
+    assert list(after) == learned.layers
+    assert all(after[tap][0] < before[tap][0] and after[tap][1] < before[tap][1] for tap in TAPS[1:])
+
+
+def test_resuming_gives_the_same_bytes(learned):
+    """A state taken in the second stage, put into a fresh distiller, leads to the same student to the bit."""
+    first, second = learn(distiller(), 23), distiller()
+    plain, arrays = first.state()
+    second.load(plain, {name: array.copy() for name, array in arrays.items()})
+    learn(second, 40)
+    wanted, found = learned.state(), second.state()
+    assert wanted[0] == found[0] and wanted[1].keys() == found[1].keys()
+    assert all(np.array_equal(wanted[1][name], found[1][name]) for name in wanted[1])
+
+
+def test_layers_learn_when_their_block_has_joined():
+    """In the first stage nothing above the first block moves."""
+    it = distiller()
+    before = it.student.nodes["conv2_1"].layer.weight.copy()
+    learn(it, 5)
+    assert np.array_equal(it.student.nodes["conv2_1"].layer.weight, before)
+    assert set(it.validate([pictures(9, 1)])) == {"relu1_1", "relu1_2"}
+
+
+def test_scaled_features_are_as_loud_as_the_teachers(learned):
+    """Scaling makes features as loud as the teacher's on the first pictures, and changes nothing but their scale."""
+    names, scaled = learned.layers, learned.scaled()
+    wanted, plain, found = (
+        one.forward(learned.first, names)[0] for one in (learned.teacher, learned.average.network, scaled)
+    )
+    for name in names:
+        assert loudness(name, found[name]) == pytest.approx(loudness(name, wanted[name]), rel=1e-4)
+        factor = loudness(name, found[name]) / loudness(name, plain[name])
+        assert np.abs(found[name] - factor * plain[name]).max() < 1e-4 * found[name].max()
+
+
+def test_units_are_scaled_by_what_they_answer():
+    """Before its ReLU each unit then has mean 0 and deviation 1 over the pictures."""
+    network, images = toy((4, 5, 6, 7), 3).unfreeze(), pictures(0, 4)
+    scale_units(network, images, ["conv1_1", "conv1_2"])
+    for name in ("conv1_1", "conv1_2"):
+        answers = network.forward(images, [name])[0][name]
+        assert np.abs(answers.mean((0, 1, 2))).max() < 1e-4
+        assert np.abs(answers.std((0, 1, 2)) - 1).max() < 1e-3
+
+
+def test_revived_units_answer_and_change_nothing():
+    """A unit that was silent answers to about half of what it sees, and what reads it says what it said."""
+    network, images = toy((4, 5, 6, 7), 4).unfreeze(), pictures(0, 4)
+    network.nodes["conv1_2"].layer.bias[2] = -1e4
+    before = network.forward(images, ["relu2_1"])[0]["relu2_1"]
+    revive(network, images, "conv1_2", np.array([2]), ["conv2_1"], np.random.default_rng(0))
+    found = network.forward(images, ["relu1_2", "relu2_1"])[0]
+    assert 0.2 < (found["relu1_2"][..., 2] > 0).mean() < 0.8
+    assert np.abs(found["relu2_1"] - before).max() < 1e-5 * before.max()
+
+
+def test_silent_units_are_revived():
+    """A unit that answers nowhere is found at the next look, in the first half of the steps."""
+    it = learn(distiller(), 9)
+    it.student.nodes["conv3_2"].layer.bias[1] = -1e4
+    it.answers.clear()
+    it.step(pictures(10))
+    assert it.revived >= 1 and it.student.nodes["conv3_2"].layer.bias[1] > -100
+
+
+def test_gradients_are_clipped_together():
+    """The norm of all gradients together is cut to the limit, their directions stay; smaller ones are left alone."""
+    gradients = {"a": {"weight": np.array([3.0, 0.0])}, "b": {"bias": np.array([4.0])}}
+    assert clipped(gradients, 10.0) == 5.0 and gradients["b"]["bias"][0] == 4.0
+    clipped(gradients, 1.0)
+    assert gradients["a"]["weight"][0] == pytest.approx(0.6) and gradients["b"]["bias"][0] == pytest.approx(
+        0.8
+    )
+
+
+def test_the_rate_warms_up_in_each_stage():
+    """It rises over 60 steps from the first one of a stage, and ends near 0."""
+    recipe = dataclasses.replace(RECIPE, steps=1000)
+    assert recipe.rate(0) == pytest.approx(recipe.learning_rate / 60, rel=1e-6)
+    assert recipe.rate(200) < recipe.rate(199) / 10 and recipe.rate(259) > 50 * recipe.rate(200)
+    assert recipe.rate(999) < 1e-5 * recipe.learning_rate
+    assert [recipe.stage(step) for step in (199, 200)] == [(1, 32), (4, 32)]
+
+
+def test_slim_is_drawn_from_its_seed_and_read_back(tmp_path):
+    """The same seed gives the same weights, others differ, and the file that is written is read as it was."""
+    one, same, other = (fresh_slim(seed) for seed in (5, 5, 6))
+    for name, of in one.parameters().items():
+        assert np.array_equal(of["weight"], same.parameters()[name]["weight"])
+        assert not np.array_equal(of["weight"], other.parameters()[name]["weight"])
+    formats.write(tmp_path / "slim.h5", slim_weights(one, ["a note"]))
+    found = formats.read(tmp_path / "slim.h5")
+    assert (found.network, found.channel_order, found.notes) == ("slim", "RGB", ["a note"])
+    image = pictures(3)
+    taps = list(TAPS)
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(
+            one.forward(image, taps)[0].values(), vgg(found).forward(image, taps)[0].values(), strict=True
+        )
+    )
+
+
+def test_the_door_asks_for_what_is_missing(tmp_path, monkeypatch, capsys):
+    """No teacher, too few photographs and a name that is not .h5 are told in a line each."""
+    monkeypatch.delenv("NST_WEIGHTS", raising=False)
+    for number in range(3):
+        Image.new("RGB", (40, 40)).save(tmp_path / f"{number}.png")
+    with pytest.raises(NstError, match=r"must end in \.h5"):
+        main(["distil", str(tmp_path), "-o", "slim.npz"])
+    with pytest.raises(NstError, match="there is no teacher"):
+        main(["distil", str(tmp_path), "-o", str(tmp_path / "slim.h5")])
+
+
+@pytest.fixture
+def teacher_file(tmp_path) -> str:
+    """A file of a toy that calls itself VGG-19, as deep as the student, and has its widths."""
+    rng = np.random.default_rng(8)
+    arrays = {}
+    for name, shape in vgg_shapes("vgg19").items():
+        if name.startswith(("conv1", "conv2", "conv3", "conv4_1")):
+            size = np.sqrt(2 / np.prod(shape[:-1])) if name.endswith("weight") else 0
+            arrays[name] = (size * rng.standard_normal(shape)).astype(np.float32)
+    path = tmp_path / "teacher.h5"
+    formats.write(path, Weights(arrays, "vgg19", "RGB", (127.5,) * 3, (1 / 64,) * 3))
+    return str(path)
+
+
+@pytest.fixture
+def photographs(tmp_path) -> str:
+    """A folder of small pictures, just as many as are needed."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for number in range(HELD_OUT):
+        Image.fromarray(pictures(number, 1)[0].astype(np.uint8)).save(folder / f"{number:02d}.png")
+    return str(folder)
+
+
+def test_a_stopped_distillation_goes_on_to_the_same_weights(tmp_path, teacher_file, photographs, monkeypatch):
+    """Stopped after a step and resumed, the door writes the weights, the log and the report of an uninterrupted run."""
+    monkeypatch.setattr(distil_session, "VALIDATED", 2)
+    monkeypatch.setattr(distil_session, "SIDE", 32)
+    common = [
+        "distil",
+        photographs,
+        "--teacher",
+        teacher_file,
+        "--steps",
+        "100",
+        "--batch",
+        "1",
+        "--report-every",
+        "3",
+    ]
+    recipe = Distillation(steps=6, batch=1, side=32, stages=((0.0, 1, 32), (0.4, 4, 32)))
+    monkeypatch.setattr(train_distil, "recipe_of", lambda options: recipe)
+    whole, cut = tmp_path / "whole.h5", tmp_path / "cut.h5"
+    assert main([*common, "-o", str(whole)]) == 0
+    assert main([*common, "-o", str(cut), "--stop-after", "1e-9"]) == 0
+    assert load_training(cut.with_suffix(".checkpoint.npz")).state["done"] == 1
+    assert main([*common, "-o", str(cut), "--resume"]) == 0
+    assert whole.read_bytes() == cut.read_bytes()
+    last = [path.with_suffix(".csv").read_text().splitlines()[-1].split(",") for path in (whole, cut)]
+    assert last[0][0] == last[1][0] == "6" and last[0][2:] == last[1][2:]
+    page = whole.with_suffix(".html").read_text()
+    assert page.count("<svg") == 3 and "relu4_1" in page
+    other = dataclasses.replace(recipe, learning_rate=0.5)
+    monkeypatch.setattr(train_distil, "recipe_of", lambda options: other)
+    with pytest.raises(NstError, match="another value of learning_rate"):
+        main([*common, "-o", str(cut), "--resume"])
+
+
+def test_too_few_photographs_are_refused(tmp_path, teacher_file):
+    """Held-out ones are taken from them, so there must be some."""
+    Image.new("RGB", (40, 40)).save(tmp_path / "one.png")
+    with pytest.raises(NstError, match="1 photographs are too few"):
+        main(
+            ["distil", str(tmp_path / "one.png"), "--teacher", teacher_file, "-o", str(tmp_path / "slim.h5")]
+        )
