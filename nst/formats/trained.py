@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,6 +76,15 @@ def write_trained(path: str | os.PathLike, trained: TrainedNetwork) -> None:
         "about": trained.about,
     }
     write_npz(path, FORMAT, meta, trained.arrays)
+
+
+def is_trained(path: str | os.PathLike) -> bool:
+    """Tell whether a file is one that `write_trained` or a checkpoint's writer made, and not weights from elsewhere."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "meta.npy" in archive.namelist()
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False  # whoever reads it says what is wrong
 
 
 def read_trained(path: str | os.PathLike) -> TrainedNetwork:

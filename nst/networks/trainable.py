@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from nst.errors import NstError, nearest
 from nst.networks.network import Network
+from nst.networks.transfer import transferable
 from nst.networks.vgg_cifar import vgg_cifar
 from nst.networks.vgg_small import vgg_mnist, vgg_small
 
@@ -40,6 +42,14 @@ TRAINABLE = {
     "vgg-small": Trainable(vgg_small, sizes=("width",)),
     "vgg-mnist": Trainable(vgg_mnist, shape=(28, 28, 1), sizes=("width",)),
     "vgg19-cifar": Trainable(vgg_cifar, sizes=("width", "hidden")),
+    # With a new head, to begin with weights from elsewhere; see `nst.networks.transfer`.
+    "squeezenet": Trainable(partial(transferable, "squeezenet"), (227, 227, 3), any_side=True),
+    "googlenet": Trainable(partial(transferable, "googlenet"), (224, 224, 3), any_side=True),
+    "vgg16": Trainable(partial(transferable, "vgg16"), (224, 224, 3), any_side=True),
+    "vgg19": Trainable(partial(transferable, "vgg19"), (224, 224, 3), any_side=True),
+    "vgg19-to-conv4_1": Trainable(
+        partial(transferable, "vgg19", tap="relu4_1"), (224, 224, 3), any_side=True
+    ),
 }
 
 

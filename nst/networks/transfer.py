@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from nst.errors import NstError
-from nst.layers import BatchNorm, Dropout, GlobalAvgPool, Linear
+from nst.layers import Conv2d, Dropout, GlobalAvgPool, Linear
 from nst.networks.architectures import architecture
 from nst.networks.extent import shapes
+from nst.networks.initial import fresh_norm, he_normal
 from nst.networks.network import Network, Node
 from nst.networks.weights import Weights
 
@@ -39,7 +40,7 @@ def transferable(
     classes: int,
     tap: str | None = None,
     dropout: float = 0.5,
-    mean: tuple[float, float, float] = MEAN,
+    mean: Sequence[float] = MEAN,
 ) -> Network:
     """Return a network of a known architecture up to a layer, with a new head and fresh weights, all to be trained.
 
@@ -65,17 +66,17 @@ def transferable(
     NstError
         For an unknown network or tap.
     """
-    known = architecture(network)
-    rng = np.random.default_rng(seed)
-    arrays = {
-        name: _he(rng, shape) if len(shape) > 1 else np.zeros(shape, np.float32)
-        for name, shape in known.shapes().items()
-        if not name.startswith(
-            "fc"
-        )  # they read the pictures of one size only, and a new head takes their place
-    }
-    whole = known.build(Weights(arrays, network, "RGB", mean))
-    return with_head(whole, tap or TAPS[network], classes, rng, dropout).unfreeze()
+    known, rng = architecture(network), np.random.default_rng(seed)
+    # Layers called fc read pictures of one size only; a new head takes their place.
+    table = {name: shape for name, shape in known.shapes().items() if not name.startswith("fc")}
+    nothing = {name: np.broadcast_to(np.float32(0), shape) for name, shape in table.items()}
+    whole = known.build(Weights(nothing, network, "RGB", mean)).unfreeze()
+    found = with_head(whole, tap or TAPS[network], classes, rng, dropout)
+    for node in found.nodes.values():
+        if isinstance(node.layer, Conv2d):
+            node.layer.weight = he_normal(rng, node.layer.weight.shape)
+            node.layer.bias = np.zeros(node.layer.bias.shape, np.float32)
+    return found
 
 
 def with_head(
@@ -83,10 +84,10 @@ def with_head(
 ) -> Network:
     """Return a network as far as `tap`, followed by a head that sorts its features into classes.
 
-    The head is `head/pool`, the mean over all places, `head/norm`, a batch normalisation
-    that brings features to one scale, `head/drop`, and `head/scores`, a fully connected layer. Its weights are drawn
-    from a normal distribution with the standard deviation 0.01, so that scores start near 0, and softmax with
-    cross-entropy near log(classes). Up to `tap` the layers are the same objects as in `network`.
+    The head is `head/pool`, the mean over all places, `head/norm`, a batch normalisation that brings features to one
+    scale, `head/drop`, and `head/scores`, a fully connected layer. Its weights are drawn from a normal distribution
+    with the standard deviation 0.01, so that scores start near 0, and softmax with cross-entropy near log(classes). Up
+    to `tap` the layers are the same objects as in `network`.
 
     Raises
     ------
@@ -99,18 +100,12 @@ def with_head(
     if len(features) != 4:
         raise NstError(f"a head reads feature maps; those of {tap} are vectors already")
     channels = features[3]
-    ones, zeros = np.ones(channels, np.float32), np.zeros(channels, np.float32)
     scores = np.float32(0.01) * rng.standard_normal((channels, classes), np.float32)
     nodes += [
         Node(f"{HEAD}pool", GlobalAvgPool(), (tap,)),
-        Node(f"{HEAD}norm", BatchNorm(ones, zeros, zeros.copy(), ones.copy())),
+        Node(f"{HEAD}norm", fresh_norm(channels)),
         Node(f"{HEAD}drop", Dropout(dropout)),
         Node(f"{HEAD}scores", Linear(scores, np.zeros(classes, np.float32))),
     ]
     names = {node.name for node in nodes}
     return Network(nodes, {alias: name for alias, name in network.aliases.items() if name in names})
-
-
-def _he(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    fan_in = math.prod(shape[:-1])
-    return rng.standard_normal(shape, np.float32) * np.float32(math.sqrt(2 / fan_in))

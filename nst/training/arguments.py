@@ -51,6 +51,7 @@ def add_training(it: Parser, output: str, network: str, recipe: str) -> None:
     for size in SIZES:
         told = "channels of the first block" if size == "width" else "units of the hidden layers"
         what.add_argument(f"--{size}", type=whole(1, 1 << 20), metavar="N", help=f"{told}, where it has such")
+    _add_finetuning(it.add_argument_group("fine-tuning", "begin with what another network has learned"))
     _add_recipe(it.add_argument_group("recipe", "each changes one setting of the recipe"), recipe)
     work = it.add_argument_group("work").add_argument
     work(
@@ -63,6 +64,20 @@ def add_training(it: Parser, output: str, network: str, recipe: str) -> None:
     work("--threads", type=whole(1, 1024), metavar="N", help="threads of the kernels; default: one a core")
     work("--dry-run", action="store_true", help="say what would be done and how long it would take, and stop")
     work("--quiet", action="store_true", help="print errors only")
+
+
+def _add_finetuning(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    told = "weights to begin with: a network of nst.train, or a weight file in any format that is read"
+    add("--from", dest="weights", metavar="FILE", help=told)
+    told = "take what has the name and the shape of something in this network, and leave the rest fresh"
+    add("--by-name", action="store_true", default=None, help=told)
+    told = "layers that stay as they are, such as fire*; repeatable"
+    add("--freeze", action="append", metavar="GLOB", help=told)
+    told = "multiply the learning rate of some layers; repeatable, the first that matches counts"
+    add("--rate", action="append", metavar="GLOB=FACTOR", help=told)
+    told = "let pictures go through frozen layers once; default: where they stay the same but for --flip"
+    add("--keep-features", action=argparse.BooleanOptionalAction, help=told)
 
 
 def _add_recipe(group: argparse._ArgumentGroup, recipe: str) -> None:

@@ -23,6 +23,7 @@ def begin(options: argparse.Namespace, read: Read) -> int:
     """
     from nst.kernels.compiled import before_compiling
     from nst.training.arguments import checkpoint_path, resumed
+    from nst.training.finetune import fine_tuned
     from nst.training.plan import make_plan
     from nst.training.recipe import Recipe
     from nst.training.run import announce, train_plan
@@ -36,7 +37,8 @@ def begin(options: argparse.Namespace, read: Read) -> int:
         checkpoint = load_training(path)
         options = resumed(options, checkpoint.settings.get("arguments"))
         recipe = Recipe.from_plain(checkpoint.settings.get("recipe"))
-    return train_plan(make_plan(options, *read(options), recipe), options, checkpoint)
+    plan = fine_tuned(make_plan(options, *read(options), recipe), options)
+    return train_plan(plan, options, checkpoint)
 
 
 def _limit_threads(count: int | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 
+from nst.networks import Network
 from nst.report import duration
 from nst.training.evaluate import evaluate
 from nst.training.plan import Plan
@@ -17,6 +18,8 @@ def foretold(plan: Plan, workers: int) -> list[str]:
 
     The weights of the plan's network move by them.
     """
+    told = list(plan.notes)
+    plan = plan.prepared(told.append, probe=True)
     batches = plan.batches(workers)
     training, start, recipe = plan.training(batches.steps_per_epoch), plan.start, plan.recipe
     trained = [array for of in start.network.parameters().values() for array in of.values()]
@@ -24,6 +27,7 @@ def foretold(plan: Plan, workers: int) -> list[str]:
     size = sum(array.nbytes for array in start.arrays.values())
     sizes = "".join(f", {name} {value}" for name, value in start.sizes.items())
     lines = [
+        *told,
         f"network: {start.name}{sizes}, {sum(array.size for array in trained):,} numbers to train and "
         f"{held:,} others, {size:,} bytes",
         f"pictures: {len(plan.train):,} to train on, {0 if plan.test is None else len(plan.test):,} to test on, "
@@ -41,7 +45,7 @@ def foretold(plan: Plan, workers: int) -> list[str]:
     finally:
         source.close()
     step = statistics.median(durations[1:] or durations)
-    tested = _evaluation(plan) if plan.test is not None else 0.0
+    tested = _evaluation(plan, training.result) if plan.test is not None else 0.0
     epoch = step * batches.steps_per_epoch + tested
     return [
         *lines,
@@ -50,9 +54,9 @@ def foretold(plan: Plan, workers: int) -> list[str]:
     ]
 
 
-def _evaluation(plan: Plan) -> float:
+def _evaluation(plan: Plan, network: Network) -> float:
     """Return how many seconds an evaluation takes, by a batch of it."""
     few = plan.test.part(range(min(plan.recipe.batch, len(plan.test))))
     begun = time.perf_counter()
-    evaluate(plan.start.network, few, plan.recipe.batch, plan.flip)
+    evaluate(network, few, plan.recipe.batch, plan.flip)
     return (time.perf_counter() - begun) * len(plan.test) / len(few)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,8 +12,6 @@ from nst.errors import NstError
 from nst.images.dataset import Dataset
 from nst.networks import Network, Node, fused
 from nst.networks.extent import shapes
-
-Told = Callable[[int, int], None]
 
 
 def cut_at_frozen(network: Network) -> tuple[Network, Network] | None:
@@ -67,8 +66,8 @@ class Features:
         number).
     batch : int
         Pictures that go through the base at once.
-    tell : callable
-        Called with how many pictures are done, and of how many.
+    blank : bool
+        Leave all features 0 and compute nothing.
 
     Attributes
     ----------
@@ -93,15 +92,17 @@ class Features:
         mirrored: bool = False,
         limit: int = 2 << 30,
         batch: int = 16,
-        tell: Told = lambda done, of: None,
+        blank: bool = False,
     ) -> None:
         self.labels, self.classes = data.labels, data.classes
         tap = base.names[-1]
         self.shape = shapes(base, (1, *data.shape), [tap])[tap][1:]
         size = (len(data), 1 + mirrored, *self.shape)
         dtype = _dtype(math.prod(size), limit)
-        self._views = np.empty(size, dtype)
+        self._views = np.zeros(size, dtype)
         self.nbytes, self.dtype = self._views.nbytes, dtype
+        if blank:
+            return
         quick = fused(base, [tap])
         for start in range(0, len(data), batch):
             numbers = np.arange(start, min(start + batch, len(data)))
@@ -109,7 +110,6 @@ class Features:
             for view in range(1 + mirrored):
                 seen = np.ascontiguousarray(images[:, :, ::-1]) if view else images
                 self._views[numbers, view] = quick.forward(seen, [tap])[0][tap]
-            tell(int(numbers[-1]) + 1, len(data))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -118,6 +118,13 @@ class Features:
         """Return features as float32: (n, ...), or (n, 2, ...) with those of the mirror images."""
         found = self._views[np.asarray(indices, np.intp)].astype(np.float32, copy=False)
         return found if found.shape[1] == 2 else found[:, 0]
+
+    def part(self, indices: Sequence[int]) -> Features:
+        """Return the features of these pictures only."""
+        chosen = np.asarray(indices, np.intp)
+        found = copy.copy(self)
+        found.labels, found._views = self.labels[chosen], self._views[chosen]
+        return found
 
     @staticmethod
     def draw(both: np.ndarray, rng: np.random.Generator) -> np.ndarray:

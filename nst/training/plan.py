@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from nst.errors import NstError
 from nst.formats.trained import TrainedNetwork
 from nst.images.dataset import Dataset, channel_statistics
+from nst.networks import Network
 from nst.networks.trainable import fresh, trainable
 from nst.training.arguments import network_of, recipe_of, sizes_of
 from nst.training.augment import Augment
@@ -68,6 +69,14 @@ class Plan:
     def training(self, steps_per_epoch: int) -> Training:
         """Return the training before its first step."""
         return Training(self.start.network, self.recipe, steps_per_epoch, self.rates)
+
+    def prepared(self, tell: Callable[[str], None], probe: bool = False) -> Plan:
+        """Return the plan with all that can be computed before its first step; see `nst.training.finetune`."""
+        return self
+
+    def whole(self, network: Network) -> Network:
+        """Return the network to write, given the one that `training` trained."""
+        return network
 
     def fingerprint(self) -> str:
         """Return what tells these pictures from others: a hash of all labels and of some pictures."""

@@ -5,6 +5,19 @@ from __future__ import annotations
 from nst.errors import NstError, nearest
 from nst.training.recipe import Recipe
 
+# A new head on frozen layers: it learns in seconds from features that are kept, so there is time for many epochs.
+HEAD = Recipe(
+    epochs=30,
+    batch=64,
+    learning_rate=0.1,
+    schedule="cosine",
+    weight_decay=5e-4,
+    decay_all=False,
+    label_smoothing=0.1,
+    dropout=0.5,
+    flip=True,
+)
+
 RECIPES = {
     # Few epochs at a high rate, which rises and falls once: Smith and Topin, Super-Convergence, 2018.
     "vgg-small": Recipe(
@@ -45,6 +58,7 @@ RECIPES = {
         flip=True,
         shift=0.125,
     ),
+    **dict.fromkeys(("squeezenet", "googlenet", "vgg16", "vgg19", "vgg19-to-conv4_1"), HEAD),
 }
 
 

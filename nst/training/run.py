@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,8 @@ class Run:
         if training.history:
             about["test accuracy"] = training.history[-1].test_accuracy
         write_trained(
-            files.network, dataclasses.replace(self.plan.start, network=training.result, about=about)
+            files.network,
+            dataclasses.replace(self.plan.start, network=self.plan.whole(training.result), about=about),
         )
         save_training(files.checkpoint, TrainingCheckpoint(self.settings, state, arrays))
         write_log(files.log, training.history)
@@ -164,12 +166,12 @@ def train_plan(plan: Plan, options: argparse.Namespace, checkpoint: TrainingChec
     NstError
         When it cannot begin, or diverges.
     """
-    files = Files(options.output, [options.data] if options.data else [])
+    files = Files(options.output, [path for path in (options.data, options.weights) if path])
     if options.dry_run:
         print("\n".join(map(printable, foretold(plan, options.workers))))
         return 0
-    run = Run(plan, options, files, checkpoint)
     announce(options, *plan.notes)
+    run = Run(plan.prepared(partial(announce, options)), options, files, checkpoint)
     if run.training.step == run.training.total:
         raise NstError(
             f"the training is complete: {files.network} has the network; to train longer, start anew"
