@@ -17,7 +17,7 @@ FITS = ("crop", "squash", "none")
 
 def _parser() -> Parser:
     it = Parser(
-        prog="python -m nst.classify", description="Say which of ImageNet's 1000 classes are in a picture."
+        prog="python -m nst.classify", description="Say what is in a picture: which of ImageNet's 1000 classes, or of those that nst.train was shown."
     )
     it.add_argument("pictures", nargs="+", metavar="IMAGE", help="files, or folders of them")
     it.add_argument(
@@ -29,7 +29,11 @@ def _parser() -> Parser:
         "(default: the first that is found of googlenet, squeezenet, vgg19, vgg16, alexnet)",
     )
     it.add_argument(
-        "--weights", action="append", default=[], metavar="FILE", help="weights of a network, likewise"
+        "--weights",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="weights of a network, likewise; or a network that nst.train wrote",
     )
     it.add_argument("--top", type=int, default=5, metavar="N", help="how many classes to name")
     it.add_argument(
@@ -87,7 +91,7 @@ def _answers(pictures: list, classifiers: list, options: Any, labels: dict[str, 
             print(f"nst: left out: {printable(error)}", file=sys.stderr)
             continue
         networks = [
-            {"network": one.name, "weights": one.source, "classes": _classes(answer, max(options.top, 5))}
+            {"network": one.name, "weights": one.source, "classes": _classes(one, answer, max(options.top, 5))}
             for one, answer in answers
         ]
         for network in networks:  # counting wants five, whatever is shown
@@ -96,14 +100,15 @@ def _answers(pictures: list, classifiers: list, options: Any, labels: dict[str, 
         yield {"picture": str(path), "label": labels.get(path.name), "networks": networks}
 
 
-def _classes(answer: Any, count: int) -> list[dict[str, Any]]:
+def _classes(classifier: Any, answer: Any, count: int) -> list[dict[str, Any]]:
     from nst.images.imagenet import class_names, synsets
 
+    own = classifier.classes
     return [
         {
             "class": k,
-            "synset": synsets()[k],
-            "name": class_names()[k],
+            **({} if own else {"synset": synsets()[k]}),
+            "name": own[k] if own else class_names()[k],
             "score": round(float(answer.scores[k]), 5),
             "probability": round(float(answer.probabilities[k]), 7),
         }
@@ -117,7 +122,7 @@ def _show(found: dict[str, Any], several: bool) -> None:
         if several:
             print(f"  {network['network']}")
         for entry in network["classes"]:
-            print(f"  {100 * entry['probability']:6.2f} %  {entry['class']:3d}  {entry['name']}")
+            print(f"  {100 * entry['probability']:6.2f} %  {entry['class']:3d}  {printable(entry['name'])}")
 
 
 def _count(found: list[dict], index: int, labels: dict[str, int]) -> dict[str, Any]:

@@ -15,11 +15,15 @@ from nst import formats
 from nst.classify import _parser, main
 from nst.cli import run_door
 from nst.errors import NstError
+from nst.formats.trained import TrainedNetwork, write_trained
+from nst.images import luminance
 from nst.images.folder import pictures_in
 from nst.images.imagenet import class_names, synsets
 from nst.inside.classifier import read_classifier, read_labels, square
+from nst.networks.trainable import TRAINABLE, Trainable
 from tests.networks.test_architectures import random
 from tests.test_readme import commands
+from tests.training import toy
 
 REAL = Path(os.environ.get("NST_WEIGHTS", ""))
 
@@ -217,3 +221,26 @@ def test_real_weights_know_a_can_opener(capsys):
     both = json.loads(capsys.readouterr().out)["pictures"][0]["networks"]
     assert [one["classes"][0]["class"] for one in both] == [473, 473]
     assert both[0]["classes"][0]["score"] == pytest.approx(19.1636, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["grey", "colour"])
+def test_a_network_that_was_trained_here_names_its_own_classes(name, tmp_path, capsys):
+    """The file that nst.train wrote says which they are, how large its pictures are, and whether they have colours."""
+    channels = {"grey": 1, "colour": 3}[name]
+    network, mean = toy.network(mean=(100.0,) * channels), (100.0,) * channels
+    trained = TrainedNetwork("toy", {}, ("cat", "dog", "e\x1bel"), (8, 8, channels), mean, network)
+    write_trained(tmp_path / "net.npz", trained)
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 255, (8, 8, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TRAINABLE, "toy", Trainable(toy.network, (8, 8, channels)))
+        command = [str(tmp_path / "a.png"), "--weights", str(tmp_path / "net.npz"), "--fit", "none"]
+        assert run_door(main, [*command, "--json", str(tmp_path / "out.json")]) == 0
+    said = capsys.readouterr().out
+    assert "cat" in said and "dog" in said and "\x1b" not in said
+    x = picture.astype(np.float32)
+    scores = network.forward((x if channels == 3 else luminance(x)[..., None])[None], ["fc"])[0]["fc"][0]
+    (found,) = json.loads((tmp_path / "out.json").read_text())["pictures"][0]["networks"]
+    assert [entry["class"] for entry in found["classes"]] == np.argsort(-scores).tolist()
+    assert found["classes"][0]["score"] == pytest.approx(scores.max(), abs=1e-4)

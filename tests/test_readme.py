@@ -15,6 +15,7 @@ from nst.gradcheck import main as gradcheck
 from nst.look import parser as look_parser
 from nst.session.arguments import parse
 from nst.session.texture_arguments import parse as parse_texture
+from nst.train import parser as train_parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "CONTRIBUTING.md", "weights/README.md")
@@ -72,6 +73,14 @@ def test_commands_that_look_inside_are_understood():
         look_parser().parse_args(arguments)
     for arguments in dreams:
         parse_dream(arguments)
+
+
+def test_commands_that_train_are_understood():
+    """Each line that calls nst.train passes the parser."""
+    found = commands("nst.train")
+    assert len(found) >= 5
+    for arguments in found:
+        train_parser().parse_args(arguments)
 
 
 def test_commands_of_the_gradient_check_are_understood(capsys):

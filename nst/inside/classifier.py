@@ -11,7 +11,8 @@ import numpy as np
 from nst import formats
 from nst.errors import NstError
 from nst.formats.known import find_weights
-from nst.images import resize_to
+from nst.formats.trained import is_trained, read_trained
+from nst.images import luminance, resize_to
 from nst.networks import Network, Weights, architecture, build, fused
 
 PREFERRED = ("googlenet", "squeezenet", "vgg19", "vgg16", "alexnet")
@@ -27,9 +28,9 @@ class Answer:
     Attributes
     ----------
     scores : ndarray
-        (1000,), before softmax.
+        (classes,), before softmax.
     probabilities : ndarray
-        (1000,), float64, adding up to 1.
+        (classes,), float64, adding up to 1.
     """
 
     scores: np.ndarray
@@ -54,6 +55,10 @@ class Classifier:
         The layer of the scores.
     source : str
         The weight file.
+    classes : tuple of str or None
+        What its classes are called, where they are not those of ImageNet.
+    grey : bool
+        Whether it takes pictures of one channel.
     """
 
     name: str
@@ -61,10 +66,14 @@ class Classifier:
     side: int
     scores: str
     source: str
+    classes: tuple[str, ...] | None = None
+    grey: bool = False
 
     def __call__(self, pixels: np.ndarray, fit: str = "crop") -> Answer:
         """Return the answer to a picture (H, W, 3), RGB 0..255; see `square` for `fit`."""
         x = square(pixels, self.side, fit)[None]
+        if self.grey:
+            x = luminance(x)[..., None]
         scores = self.network.forward(x, [self.scores])[0][self.scores][0]
         powers = np.exp(scores.astype(np.float64) - scores.max())
         return Answer(scores, powers / powers.sum())
@@ -86,6 +95,8 @@ def read_classifier(network: str | None = None, path: str | os.PathLike | None =
         raise NstError(
             f"no weights of {network} are here: name a file with --weights, or its folder with $NST_WEIGHTS"
         )
+    if network is None and is_trained(found):
+        return _trained_here(found)
     weights = formats.read(found, network, top=True)
     known, whole = architecture(weights.network), build_whole(weights)
     if known.scores not in whole.nodes:
@@ -98,6 +109,14 @@ def read_classifier(network: str | None = None, path: str | os.PathLike | None =
 def build_whole(weights: Weights) -> Network:
     """Return the network of weights that were read with their `top`, to its last layer."""
     return build(weights, **({"top": True} if weights.network.startswith("vgg") else {}))
+
+
+def _trained_here(path: str | os.PathLike) -> Classifier:
+    """Return the classifier that `python -m nst.train` wrote."""
+    found = read_trained(path)
+    top, (height, _, channels) = found.network.names[-1], found.shape
+    network = fused(found.network.freeze(), [top])
+    return Classifier(found.name, network, height, top, str(path), found.classes, channels == 1)
 
 
 def _first_found() -> Classifier:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -24,35 +25,39 @@ FREE = (
     "dry_run",
     "quiet",
     "debug",
-    "command",
     "run",
+    "default_output",
 )
 """What a resumed training may change, and does not take over: no number depends on it."""
 
+PLAIN = "vgg-small"
+"""The recipe of networks that have none of their own."""
+
+CHECKPOINT = ".checkpoint.npz"
 SIZES = ("width", "hidden")
 _SETTINGS = [field.name for field in dataclasses.fields(Recipe)]
 
 
-def add_training(it: Parser, output: str, network: str, recipe: str) -> None:
+def add_training(it: Parser, output: str, network: str) -> None:
     """Add all that is not about where the pictures are.
 
     Parameters
     ----------
     it
         The parser of the command.
-    output, network, recipe
+    output, network
         The defaults.
     """
-    it.set_defaults(default_network=network, default_recipe=recipe)
-    it.add_argument("-o", "--output", default=output,
-        help="the trained network; checkpoint, log and report go beside it")  # fmt: skip
+    it.set_defaults(default_network=network, default_output=output)
+    it.add_argument("-o", "--output", metavar="FILE",
+        help=f"the trained network, .npz; checkpoint, log and report go beside it; default: {output}")  # fmt: skip
     what = it.add_argument_group("network")
     what.add_argument("--network", choices=list(TRAINABLE), help=f"default: {network}")
     for size in SIZES:
         told = "channels of the first block" if size == "width" else "units of the hidden layers"
         what.add_argument(f"--{size}", type=whole(1, 1 << 20), metavar="N", help=f"{told}, where it has such")
     _add_finetuning(it.add_argument_group("fine-tuning", "begin with what another network has learned"))
-    _add_recipe(it.add_argument_group("recipe", "each changes one setting of the recipe"), recipe)
+    _add_recipe(it.add_argument_group("recipe", "each changes one setting of the recipe"))
     work = it.add_argument_group("work").add_argument
     work(
         "--tta", choices=("none", "flip"), help="flip: evaluate on mirror images as well, for twice the time"
@@ -80,9 +85,9 @@ def _add_finetuning(group: argparse._ArgumentGroup) -> None:
     add("--keep-features", action=argparse.BooleanOptionalAction, help=told)
 
 
-def _add_recipe(group: argparse._ArgumentGroup, recipe: str) -> None:
+def _add_recipe(group: argparse._ArgumentGroup) -> None:
     add, switch = group.add_argument, argparse.BooleanOptionalAction
-    add("--recipe", choices=list(RECIPES), help=f"default: {recipe}")
+    add("--recipe", choices=list(RECIPES), help=f"default: that of the network's name, or {PLAIN}")
     add("--epochs", type=whole(1, 100_000), help="how often every picture is seen")
     add("--batch", type=whole(1, 100_000), help="pictures in a mini-batch")
     add("--learning-rate", type=number(0), help="the highest of the schedule")
@@ -127,7 +132,8 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
         When the settings do not go together.
     """
     given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
-    return dataclasses.replace(RECIPES[options.recipe or options.default_recipe], **given)
+    own = network_of(options) if network_of(options) in RECIPES else PLAIN
+    return dataclasses.replace(RECIPES[options.recipe or own], **given)
 
 
 def network_of(options: argparse.Namespace) -> str:
@@ -140,9 +146,16 @@ def sizes_of(options: argparse.Namespace) -> dict[str, int]:
     return {size: value for size in SIZES if (value := getattr(options, size)) is not None}
 
 
+def output_of(options: argparse.Namespace) -> str:
+    """Return where the trained network goes: where the checkpoint is that is gone on from, unless another is named."""
+    if options.output is None and options.resume:
+        return re.sub(rf"{re.escape(CHECKPOINT)}$", "", options.resume) + ".npz"
+    return options.output or options.default_output
+
+
 def checkpoint_path(output: str) -> Path:
     """Return where the checkpoint of a training that writes `output` lies."""
-    return Path(output).with_suffix(".checkpoint.npz")
+    return Path(output).with_suffix(CHECKPOINT)
 
 
 def spelled(options: argparse.Namespace) -> dict[str, Any]:
@@ -161,6 +174,8 @@ def resumed(options: argparse.Namespace, saved: object) -> argparse.Namespace:
         When the call asks for something else than the checkpoint was made with.
     """
     now = spelled(options)
+    if isinstance(saved, dict) and saved.get("command") != options.command:
+        raise NstError(f"the checkpoint is not one of `nst.train {options.command}`; start anew without --resume")
     if not isinstance(saved, dict) or saved.keys() != now.keys() or not all(map(_is_plain, saved.values())):
         raise NstError("the checkpoint does not say what its training was asked for; start anew")
     for key, value in now.items():

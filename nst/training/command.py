@@ -22,7 +22,7 @@ def begin(options: argparse.Namespace, read: Read) -> int:
         For whatever is wrong with them.
     """
     from nst.kernels.compiled import before_compiling
-    from nst.training.arguments import checkpoint_path, resumed
+    from nst.training.arguments import checkpoint_path, output_of, resumed
     from nst.training.finetune import fine_tuned
     from nst.training.plan import make_plan
     from nst.training.recipe import Recipe
@@ -31,6 +31,7 @@ def begin(options: argparse.Namespace, read: Read) -> int:
 
     before_compiling(lambda: announce(options, "compiling the kernels for this machine, once: about 10 s"))
     _limit_threads(options.threads)
+    options.output = output_of(options)
     checkpoint = recipe = None
     if options.resume is not None:
         path = Path(options.resume or checkpoint_path(options.output))

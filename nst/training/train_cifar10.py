@@ -18,7 +18,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     it.set_defaults(run=run)
     it.add_argument("--data", metavar="PATH",
         help=f"the archive, or the folder that it unpacks to; default: {ARCHIVE}")  # fmt: skip
-    add_training(it, "cifar10.npz", "vgg-small", "vgg-small")
+    add_training(it, "cifar10.npz", "vgg-small")
 
 
 def run(options: argparse.Namespace) -> int:

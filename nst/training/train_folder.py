@@ -23,7 +23,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     it.add_argument("--fit", choices=("crop", "squash"), help="crop: the middle of each; squash: all of it")
     it.add_argument("--held-out", type=number(0, 0.9), metavar="SHARE",
         help="of each class, to test on, where the folder does not say; default: 0.2")  # fmt: skip
-    add_training(it, "folder.npz", "vgg19-cifar", "vgg19-cifar")
+    add_training(it, "folder.npz", "vgg-small")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -43,7 +43,7 @@ def network(
     return Network(
         [
             Node("input", Preprocess(mean, 1 / 60)),
-            Node("conv1", Conv2d(draw(3, 3, 3, width), padding=1)),
+            Node("conv1", Conv2d(draw(3, 3, len(mean), width), padding=1)),
             Node("norm1", norm),
             Node("relu1", ReLU()),
             Node("conv2", Conv2d(draw(3, 3, width, 8), np.zeros(8, np.float32), padding=1)),
