@@ -17,7 +17,8 @@ FITS = ("crop", "squash", "none")
 
 def _parser() -> Parser:
     it = Parser(
-        prog="python -m nst.classify", description="Say what is in a picture: which of ImageNet's 1000 classes, or of those that nst.train was shown."
+        prog="python -m nst.classify",
+        description="Say what is in a picture: which of ImageNet's 1000 classes, or of those that nst.train was shown.",
     )
     it.add_argument("pictures", nargs="+", metavar="IMAGE", help="files, or folders of them")
     it.add_argument(
@@ -91,7 +92,11 @@ def _answers(pictures: list, classifiers: list, options: Any, labels: dict[str, 
             print(f"nst: left out: {printable(error)}", file=sys.stderr)
             continue
         networks = [
-            {"network": one.name, "weights": one.source, "classes": _classes(one, answer, max(options.top, 5))}
+            {
+                "network": one.name,
+                "weights": one.source,
+                "classes": _classes(one, answer, max(options.top, 5)),
+            }
             for one, answer in answers
         ]
         for network in networks:  # counting wants five, whatever is shown

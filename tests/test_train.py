@@ -55,7 +55,7 @@ def test_it_leaves_a_network_a_log_and_a_report(capsys):
     assert all(line.keys() == names for line in lines)
     assert found.about["test accuracy"] == lines[-1]["test_accuracy"]
     page = Path("out.html").read_text()
-    assert page.count("<svg") == 3 and "Learning rate" in page and "Accuracy" in page
+    assert page.count("<svg") == 4 and "Learning rate" in page and "Accuracy" in page
 
 
 @pytest.mark.parametrize("at", [2, 3])
@@ -135,8 +135,8 @@ def test_checkpoints_that_are_none_are_refused(capsys):
     [
         (["folder"], "name the folder of pictures"),
         (["folder", "nowhere"], "nowhere does not exist"),
-        (["folder", "pictures", "-o", "out.h5"], "give the name of an .npz file"),
-        (["folder", "pictures", "-o", "no/out.npz"], "in a folder that exists"),
+        (["folder", "pictures", "-o", "out.h5"], "name an .npz file"),
+        (["folder", "pictures", "-o", "no/out.npz"], "in a folder that can be written"),
         (["folder", "pictures", *QUICK, "--batch", "1000"], "do not fill one batch of 1000"),
         (["folder", "pictures", *QUICK, "--hidden", "3"], "toy has no 'hidden' to choose; it has width"),
         (["folder", "pictures", *QUICK, "--warmup", "7"], "warm-up of 7 epochs"),

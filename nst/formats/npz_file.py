@@ -25,6 +25,10 @@ def contents(path: str | os.PathLike) -> Iterator[Contents]:
     """Open an `.npz` and list its arrays; `conv1_1/weight` is taken as `conv1_1.weight`."""
     found = Contents("")
     with zipfile.ZipFile(path) as archive:
+        if "meta.npy" in archive.namelist():
+            raise NstError(
+                "it was written by nst.train, or is a checkpoint; nst.classify reads trained networks"
+            )
         for info in archive.infolist():
             name = info.filename.removesuffix(".npy").replace("/", ".")
             # bzip2 and LZMA inflate all they are given at once; NumPy writes neither.

@@ -175,7 +175,9 @@ def resumed(options: argparse.Namespace, saved: object) -> argparse.Namespace:
     """
     now = spelled(options)
     if isinstance(saved, dict) and saved.get("command") != options.command:
-        raise NstError(f"the checkpoint is not one of `nst.train {options.command}`; start anew without --resume")
+        raise NstError(
+            f"the checkpoint is not one of `nst.train {options.command}`; start anew without --resume"
+        )
     if not isinstance(saved, dict) or saved.keys() != now.keys() or not all(map(_is_plain, saved.values())):
         raise NstError("the checkpoint does not say what its training was asked for; start anew")
     for key, value in now.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +16,7 @@ from nst.report.words import duration, number
 from nst.training.trainer import Training
 
 _POINTS = 400  # of the curve of the loss: what lies between two of them is averaged
-_WIDE, _SMALL = (960, 380), (540, 300)
+_SIZE = (540, 300)
 _TRAIN, _TEST = "#2f7fc4", "#cf5a2a"
 
 
@@ -31,8 +30,8 @@ def write_page(path: str | os.PathLike, title: str, training: Training, settings
     """
     parts = [figures(_facts(training))]
     if training.losses:
-        parts += ["<h2>How it went</h2>", _loss(training)]
-        parts.append(f'<div class="panels">{_accuracy(training)}{_rate(training)}</div>')
+        panels = (_loss(training), _accuracy(training), _steps(training), _rate(training))
+        parts += ["<h2>How it went</h2>", f'<div class="panels">{"".join(panels)}</div>']
     tables = facts("Settings", settings), facts("Versions", versions())
     parts.append(f'<div class="tables"><div>{tables[0]}</div><div>{tables[1]}</div></div>')
     with atomic_write(path) as stream:
@@ -51,56 +50,70 @@ def _facts(training: Training) -> dict[str, str]:
     return found
 
 
-def _loss(training: Training) -> str:
-    """Return the curve of the loss by steps, with that in test as a dot at the end of each epoch."""
+def _steps(training: Training) -> str:
+    """Return the curve of the loss by steps."""
     losses = training.losses
     width = max(1, -(-len(losses) // _POINTS))
     blocks = [losses[start : start + width] for start in range(0, len(losses), width)]
-    curves = {"training": [sum(block) / len(block) for block in blocks]}
-    colours, tested = (
-        {"training": _TRAIN},
-        [epoch for epoch in training.history if epoch.test_loss is not None],
-    )
-    if tested:
-        curves["test"], colours["test"] = [math.nan] * len(blocks), _TEST
-        for epoch in tested:
-            curves["test"][(epoch.step - 1) // width] = epoch.test_loss
-    note = f"Cross-entropy of mini-batches as they were trained on, {width} steps at a time; in test after each epoch."
     chart = line_chart(
         [min((i + 1) * width, len(losses)) for i in range(len(blocks))],
-        curves,
-        name="loss",
-        title="Loss",
-        colours=colours,
+        {"loss": [sum(block) / len(block) for block in blocks]},
+        name="steps",
+        title="Loss by steps",
+        colours={"loss": _TRAIN},
         log=True,
-        size=_WIDE,
+        size=_SIZE,
         axis="step",
     )
-    last = {"training": number(curves["training"][-1])} | (
-        {"test": number(tested[-1].test_loss)} if tested else {}
+    told = "each mini-batch" if width == 1 else f"{width} mini-batches at a time"
+    return panel("Loss by steps", f"Cross-entropy of {told}, as they were trained on.", chart)
+
+
+def _epochs(
+    training: Training,
+    name: str,
+    title: str,
+    note: str,
+    curves: Mapping[str, list[float | None]],
+    unit: str = "",
+) -> str:
+    """Return two curves over the epochs, of training and, where there was one, of test."""
+    known = {label: values for label, values in curves.items() if values and None not in values}
+    if not known:
+        return ""
+    colours = {"training": _TRAIN, "test": _TEST}
+    chart = line_chart(
+        [epoch.epoch for epoch in training.history],
+        known,
+        name=name,
+        title=title,
+        colours=colours,
+        log=name == "loss",
+        unit=unit,
+        size=_SIZE,
+        axis="epoch",
     )
-    return panel("Loss", note, chart, legend(last, colours))
+    last = {label: f"{number(values[-1])}{unit}" for label, values in known.items()}
+    return panel(title, note, chart, legend(last, colours))
+
+
+def _loss(training: Training) -> str:
+    curves = {
+        "training": [epoch.loss for epoch in training.history],
+        "test": [epoch.test_loss for epoch in training.history],
+    }
+    note = "Mean cross-entropy; in training of changed pictures"
+    note += ", against smoothed labels." if training.recipe.label_smoothing else "."
+    return _epochs(training, "loss", "Loss", note, curves)
 
 
 def _accuracy(training: Training) -> str:
     history = training.history
-    if not history:
-        return ""
-    curves, colours = {"training": [100 * epoch.accuracy for epoch in history]}, {"training": _TRAIN}
-    if history[0].test_accuracy is not None:
-        curves["test"], colours["test"] = [100 * epoch.test_accuracy for epoch in history], _TEST
-    chart = line_chart(
-        [epoch.epoch for epoch in history],
-        curves,
-        name="accuracy",
-        title="Accuracy",
-        colours=colours,
-        unit=" %",
-        size=_SMALL,
-        axis="epoch",
-    )
-    last = {label: f"{values[-1]:.2f} %" for label, values in curves.items()}
-    return panel("Accuracy", "How many pictures were named rightly.", chart, legend(last, colours))
+    curves = {
+        "training": [100 * epoch.accuracy for epoch in history],
+        "test": [epoch.test_accuracy and 100 * epoch.test_accuracy for epoch in history],
+    }
+    return _epochs(training, "accuracy", "Accuracy", "How many pictures were named rightly.", curves, " %")
 
 
 def _rate(training: Training) -> str:
@@ -113,7 +126,7 @@ def _rate(training: Training) -> str:
         title="Learning rate",
         colours={"rate": "currentColor"},
         zero=True,
-        size=_SMALL,
+        size=_SIZE,
         axis="step",
     )
     return panel("Learning rate", f"Schedule: {training.recipe.schedule}.", chart)

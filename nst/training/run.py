@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
 import time
 from functools import partial
@@ -43,8 +44,9 @@ class Files:
 
     def __init__(self, output: str, inputs: list[str]) -> None:
         self.network = Path(output)
-        if self.network.suffix != ".npz" or not self.network.parent.is_dir():
-            raise NstError(f"cannot write {output}: give the name of an .npz file in a folder that exists")
+        folder = self.network.parent
+        if self.network.suffix != ".npz" or not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise NstError(f"cannot write {output}: name an .npz file in a folder that can be written into")
         self.log = self.network.with_suffix(".log.jsonl")
         self.report = self.network.with_suffix(".html")
         self.checkpoint = checkpoint_path(output)
@@ -118,6 +120,9 @@ class Run:
             self.progress.note(
                 watch.start(trained.loss, len(self.plan.start.classes), training.sums.pictures)
             )
+        if training.step == self._first + 1:  # kernels were compiled in it: its pace says nothing
+            self.progress.stage(training.total, training.total, 0)
+            return
         accuracy = training.sums.correct / training.sums.pictures
         self.progress.update(
             training.step, trained.loss, {"right": accuracy, "rate": training.rate(training.step - 1)}

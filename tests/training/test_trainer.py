@@ -58,6 +58,10 @@ def test_a_state_of_another_training_is_refused():
         ({**plain, "step": -1}, arrays, "step"),
         ({**plain, "step": 10**6}, arrays, "step"),
         ({key: value for key, value in plain.items() if key != "rng"}, arrays, "makes no sense"),
+        ({**plain, "rng": {"bit_generator": "PCG64", "state": 10**400}}, arrays, "makes no sense"),
+        ({**plain, "sums": {"loss": "x"}}, arrays, "other than numbers"),
+        ({**plain, "history": [{"epoch": []}]}, arrays, "other than numbers"),
+        (plain, {**arrays, "losses": np.zeros(7)}, "losses"),
         (plain, {**arrays, "network.conv1.weight": np.zeros(3, np.float32)}, "conv1.weight"),
         (plain, {name: array for name, array in arrays.items() if "fc.bias" not in name}, "fc.bias"),
     ]
