@@ -201,3 +201,9 @@ def test_colours_are_distinct_and_readable(paper):
     assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in chosen.values())
     for label, colour in chosen.items():
         assert _contrast(colour, paper) >= 3, (label, colour)
+
+
+def test_the_axis_has_the_name_of_what_is_counted():
+    """Below the axis, in what is told on hovering, and in the description."""
+    svg = chart({"loss": [3.0, 2.0]}, axis="epoch")
+    assert ">epoch</text>" in svg and "epoch 2\n" in svg and "Epochs 1 to 2" in svg and "iteration" not in svg
