@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from nst.layers import Conv2d, Dropout, GlobalAvgPool, Linear, MaxPool2d, Preprocess, ReLU
-from nst.networks.initial import fresh_norm, he_normal
+from nst.networks.initial import fresh_norm, he_normal, passing, waves
 from nst.networks.network import Network, Node
 from nst.networks.vgg_cifar import CIFAR10_MEAN
 
@@ -26,8 +26,9 @@ def vgg_small(
     """Return seven convolutions in four blocks and a fully connected layer, with fresh weights, for small pictures.
 
     It has VGG's shape: 3x3 convolutions with ReLU, maximum pooling between the blocks, and more channels the fewer
-    places there are. Three things make it quick. Batch normalisation lets it learn at a high rate. The mean of each
-    feature map leads straight to the scores, in place of two hidden layers of 4096 units; so pictures may be larger,
+    places there are. Some things make it quick. Batch normalisation lets it learn at a high rate. The first kernels
+    begin as waves and the others pass channels on (`nst.networks.initial`), so that it sees from the start. The mean of
+    each feature map leads straight to the scores, in place of two hidden layers of 4096 units; pictures may be larger,
     too. And at the end of a block the pooling comes right after the convolution::
 
         conv, norm, relu,   conv, pool, norm, relu
@@ -39,9 +40,9 @@ def vgg_small(
     Parameters
     ----------
     seed
-        The same seed gives the same weights to the bit. They are drawn as `vgg_cifar` draws them.
+        The same seed gives the same weights to the bit.
     width
-        Channels of the first convolution; the others have 2, 2, 4, 4, 8 and 8 times as many.
+        Channels of the first convolution; the others have 2, 2, 8, 8, 8 and 8 times as many.
     classes
         Units of the last layer, which gives the scores.
     dropout
@@ -56,7 +57,7 @@ def vgg_small(
         Nodes `input`, `conv1_1`, `norm1_1`, `relu1_1`, `conv1_2`, `pool1`, `norm1_2`, `relu1_2`, ..., `relu4_1`,
         `mean`, `drop5`, `fc5`.
     """
-    blocks = (width, 2 * width), (2 * width, 4 * width), (4 * width, 8 * width), (8 * width,)
+    blocks = (width, 2 * width), (2 * width, 8 * width), (8 * width, 8 * width), (8 * width,)
     return _narrow_vgg(seed, blocks, classes, dropout, mean)
 
 
@@ -94,7 +95,8 @@ def _block(
     """Yield the nodes of a block, after whose last convolution it is pooled or not."""
     for index, outputs in enumerate(widths, 1):
         name = f"{block}_{index}"
-        yield Node(f"conv{name}", Conv2d(he_normal(rng, (3, 3, channels, outputs)), padding=1))
+        draw = waves if name == "1_1" else passing
+        yield Node(f"conv{name}", Conv2d(draw(rng, (3, 3, channels, outputs)), padding=1))
         if pooled and index == len(widths):
             yield Node(f"pool{block}", MaxPool2d(2))
         yield Node(f"norm{name}", fresh_norm(outputs))

@@ -21,23 +21,24 @@ HEAD = Recipe(
 RECIPES = {
     # Few epochs at a high rate, which rises and falls once: Smith and Topin, Super-Convergence, 2018.
     "vgg-small": Recipe(
-        epochs=16,
+        epochs=15,
         batch=128,
         learning_rate=0.2,
         schedule="one-cycle",
-        warmup=4,
+        warmup=3,
         weight_decay=5e-4,
         decay_all=False,
-        label_smoothing=0.1,
+        label_smoothing=0.2,
         average=0.99,
         flip=True,
-        shift=0.125,
+        shift=2 / 32,
         border="reflect",
+        cutout=8,
     ),
     "vgg-mnist": Recipe(
-        epochs=7,
+        epochs=6,
         batch=128,
-        learning_rate=0.1,
+        learning_rate=0.2,
         schedule="one-cycle",
         warmup=2,
         weight_decay=5e-4,
@@ -45,6 +46,7 @@ RECIPES = {
         label_smoothing=0.1,
         average=0.99,
         shift=2 / 28,
+        border="reflect",  # digits end before the edge, so that what comes in is black
     ),
     # Simonyan and Zisserman's VGG-19 with batch normalisation, as it is commonly trained on CIFAR-10.
     "vgg19-cifar": Recipe(

@@ -23,7 +23,7 @@ def built(request):
 @pytest.mark.parametrize(
     ("build", "convolutions", "norms", "head"),
     [
-        (vgg_small, 9 * (3 * 32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128 + 128 * 256 + 256 * 256), 928, 2570),
+        (vgg_small, 9 * (3 * 32 + 32 * 64 + 64 * 64 + 64 * 256 + 3 * 256 * 256), 1184, 2570),
         (vgg_mnist, 9 * (32 + 32 * 64 + 64 * 64 + 64 * 128), 288, 1290),
     ],
 )  # fmt: skip
