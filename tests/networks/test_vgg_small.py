@@ -59,7 +59,7 @@ def test_a_fresh_network_has_no_opinion(built):
     assert softmax_cross_entropy(scores, np.arange(6))[0] == pytest.approx(math.log(10), rel=0.1)
     again = build(3, width=8).forward(images, [top], training=np.random.default_rng(0))[0][top]
     np.testing.assert_array_equal(again, scores)
-    assert (build(4, width=8).nodes["conv1_1"].layer.weight != network.nodes["conv1_1"].layer.weight).any()
+    assert (build(4, width=8).nodes[top].layer.weight != network.nodes[top].layer.weight).any()
 
 
 def test_pooling_ahead_changes_nothing_but_the_statistics():
