@@ -77,7 +77,7 @@ def test_pooling_ahead_changes_nothing_but_the_statistics():
     np.testing.assert_array_equal(x, features["relu1_2"])
 
 
-@pytest.mark.parametrize(("build", "label"), [(vgg_small, "conv1_2.weight"), (vgg_mnist, "norm2_1.beta")])
+@pytest.mark.parametrize(("build", "label"), [(vgg_small, "conv2_1.weight"), (vgg_mnist, "norm2_1.beta")])
 def test_gradients_are_those_of_the_loss(build, label):
     """In float64, through all layers in training: a step along the gradient changes the loss by its length squared."""
     shape = PICTURES["cifar" if build is vgg_small else "mnist"][1]
