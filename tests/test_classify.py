@@ -244,3 +244,27 @@ def test_a_network_that_was_trained_here_names_its_own_classes(name, tmp_path, c
     (found,) = json.loads((tmp_path / "out.json").read_text())["pictures"][0]["networks"]
     assert [entry["class"] for entry in found["classes"]] == np.argsort(-scores).tolist()
     assert found["classes"][0]["score"] == pytest.approx(scores.max(), abs=1e-4)
+
+
+def test_real_weights_are_right_as_often_as_elsewhere(tmp_path, capsys):
+    """Of 200 pictures with labels GoogLeNet knows 147, and 179 among five; SqueezeNet 117 and 172: as in PyTorch."""
+    folder = REAL.parent / "data" / "imagenet-val-200"
+    files = [REAL / "bvlc_googlenet.npz", REAL / "squeezenet_v1.1.npz", folder / "labels.txt"]
+    if not all(path.is_file() for path in files):
+        pytest.skip("weights of GoogLeNet and SqueezeNet, and the 200 pictures beside them, are not here")
+    arguments = [
+        str(folder),
+        "--labels",
+        str(files[2]),
+        "--fit",
+        "none",
+        "--json",
+        str(tmp_path / "all.json"),
+    ]
+    assert main([*arguments, "--weights", str(files[0]), "--weights", str(files[1])]) == 0
+    counts = json.loads((tmp_path / "all.json").read_text())["counts"]
+    assert [(one["network"], one["pictures"], one["first"], one["first_five"]) for one in counts] == [
+        ("googlenet", 200, 147, 179),
+        ("squeezenet", 200, 117, 172),
+    ]
+    assert capsys.readouterr().out.endswith("squeezenet: 117 of 200 right, 172 among the first five\n")
