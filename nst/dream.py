@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from nst.cli import Parser, run_door
 from nst.errors import NstError, printable
+from nst.images import MAX_PIXELS
 from nst.inside.source import add_network
 from nst.session.values import number, whole
 
@@ -63,6 +64,7 @@ def _add_dream(group: argparse._ArgumentGroup) -> None:
     )
     add("--guide", metavar="PICTURE", help="dream of what is in this picture")
     add("--size", type=whole(32, 100_000), help="longest side in pixels; default: the picture's own")
+    add("--max-pixels", type=whole(1), default=MAX_PIXELS, help="refuse larger pictures")
     add("--octaves", type=whole(1, 30), default=4, help="sizes, the smallest first")
     add("--octave-scale", type=number(1, 10, above=True), default=1.4, help="from one size to the next")
     add("--iterations", type=whole(1), default=10, help="steps at each size")
@@ -83,6 +85,11 @@ def _add_sequence(group: argparse._ArgumentGroup) -> None:
         type=whole(1, 99_999),
         default=1,
         help="pictures NAME-00001.png ..., each dreamt into the last",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with the frames that the same command has left, or add more to them",
     )
     add("--zoom", type=number(0, 0.5), default=0.05, help="share that is cut off from one frame to the next")
 

@@ -68,6 +68,62 @@ def test_a_sequence_of_frames(dream, tmp_path):
     assert all(np.abs(one - other).mean() > 1 for one, other in itertools.pairwise(frames))
 
 
+def test_a_sequence_that_goes_on_is_the_same(dream, tmp_path):
+    """Broken off behind its second frame and resumed, a sequence has the same files as one in a piece, to the byte."""
+    line = ["--layer", "fire2/concat", "--zoom", "0.1", "--quiet"]
+    assert dream(*line, "-o", "whole.png", "--frames", "4")[0] == 0
+    assert dream(*line, "-o", "part.png", "--frames", "2")[0] == 0
+    (tmp_path / "part.html").unlink()
+    before = (tmp_path / "part-00002.png").stat().st_mtime_ns
+    assert dream(*line, "-o", "part.png", "--frames", "4", "--resume")[0] == 0
+    assert (tmp_path / "part-00002.png").stat().st_mtime_ns == before
+    for number in range(1, 5):
+        one, other = (tmp_path / f"{name}-0000{number}.png" for name in ("whole", "part"))
+        assert one.read_bytes() == other.read_bytes()
+    rows = [
+        json.loads((tmp_path / f"{name}.json").read_text())["trace"]["rows"] for name in ("whole", "part")
+    ]
+    assert len(rows[1]) == 16 and [row["loss"] for row in rows[0]] == [row["loss"] for row in rows[1]]
+    assert (tmp_path / "part.html").is_file()
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--frames", "2"], "all 2 frames are there: --frames 3"),
+        (["--frames", "3", "--zoom", "0.2"], "its zoom differs"),
+        (["--frames", "3", "--guide", "style.png"], "its guide differs"),
+        (["--frames", "3", "--layer", "fire3/concat"], "its layers differs"),
+        (["--frames", "1"], "goes on with a sequence"),
+        (["--frames", "3", "-o", "zoom.jpg"], "goes on with a sequence"),
+        (["--frames", "3", "-o", "other.png"], "no sequence to go on with"),
+    ],
+)
+def test_what_cannot_go_on_is_one_line(dream, tmp_path, arguments, said):
+    """A sequence is gone on with as it was begun, but for its length."""
+    assert dream("-o", "zoom.png", "--frames", "2", "--quiet")[0] == 0
+    status, _, err = dream("-o", "zoom.png", *arguments, "--resume", "--quiet")
+    assert (status, err.count("\n")) == (2, 1) and said in err
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "{", '{"settings": {"done": true}}', '{"settings": {}}', "[" * 100_000, '{"hashes": 1}']
+)
+def test_a_record_that_is_none_is_one_line(dream, tmp_path, content):
+    """Whatever stands in the record's place."""
+    (tmp_path / "zoom.json").write_text(content)
+    status, _, err = dream("-o", "zoom.png", "--frames", "2", "--resume", "--quiet")
+    assert status == 2 and "is no record of a sequence" in err
+
+
+def test_a_frame_that_was_changed_is_one_line(dream, tmp_path):
+    """A frame of another size is not what was dreamt."""
+    assert dream("-o", "zoom.png", "--frames", "2", "--quiet")[0] == 0
+    Image.new("RGB", (20, 20)).save(tmp_path / "zoom-00002.png")
+    status, _, err = dream("-o", "zoom.png", "--frames", "3", "--resume", "--quiet")
+    assert status == 2 and "is not the frame that was written there" in err
+
+
 def test_a_guide_changes_the_dream(dream, tmp_path):
     """It is another dream with a guide, and the record names the guide."""
     dream("-o", "plain.png")
@@ -112,6 +168,8 @@ def test_no_frame_is_written_over_the_picture(dream, tmp_path):
         (["--layer", "fire3/concat:1@middle"], "not of unit fire3/concat:1"),
         (["--layer", "fire3/concat:1", "--guide", "style.png"], "--guide takes whole layers"),
         (["--guide", "gone.png"], "gone.png"),
+        (["--max-pixels", "1000"], "content.png has 40x30 pixels, more than --max-pixels 1000 allows"),
+        (["--max-pixels", "6000"], "96x72 pixels are more than --max-pixels 6000 allows"),
         (["--octaves", "9"], "give at most --octaves 3"),
         (["--layer", "fire3/concat", "--layer", "fire3/concat"], "fire3/concat is named twice"),
         (["--layer", "fire3/concat", "--layer", "fire3/concat", "--guide", "style.png"], "is named twice"),

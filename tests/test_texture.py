@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nst.engine.checkpoint import load_checkpoint
 from nst.errors import NstError
-from nst.images import load, resize_to
+from nst.images import eight_bits, load, resize_to
 from nst.session.texture_arguments import parse, resolved
-from nst.session.texture_plan import make_plan
+from nst.session.texture_plan import begun_where_quiet, make_plan
 from nst.texture import main
 
 QUICK = "--network", "random", "--style-layers", "relu1_1,pool1", "--scales", 2, "--iterations", "3,2"
@@ -95,12 +96,43 @@ def test_the_seed_decides(door, sample):
 
 
 def test_a_seamless_texture_goes_round(door, sample):
-    """Across the border it differs no more than inside, which without --seamless it does."""
+    """Where it was made as a border it differs no more than inside, which without --seamless it does."""
     line = (sample, *QUICK[:-1], "30,20", "--size", "64x48", "--quiet")
-    assert door(main, *line, "--seamless", "-o", "round.png").status == 0
-    assert door(main, *line, "-o", "plain.png").status == 0
-    assert all(across < 1.1 * inside for across, inside in seams(pixels("round.png")))
-    assert max(across / inside for across, inside in seams(pixels("plain.png"))) > 1.3
+    made = {}
+    for name, *flags in (("round", "--seamless"), ("plain",)):
+        assert door(main, *line, *flags, "-o", f"{name}.png").status == 0
+        made[name] = load_checkpoint(Path(f"{name}.checkpoint.npz")).image[0]
+    assert all(across < 1.1 * inside for across, inside in seams(made["round"]))
+    assert max(across / inside for across, inside in seams(made["plain"])) > 1.3
+    assert all(across < inside for across, inside in seams(pixels("round.png")))
+    assert np.array_equal(pixels("plain.png"), eight_bits(made["plain"]))
+
+
+@pytest.mark.parametrize("place", [(0, 0), (7, 0), (0, 4), (11, 8), (5, 3)])
+def test_a_seamless_texture_begins_where_neighbours_differ_least(place):
+    """Wherever that is, on both axes; it is the same picture, rolled."""
+    picture = np.random.default_rng(3).integers(0, 256, (12, 9, 3), np.uint8)
+    picture[1] = picture[0]
+    picture[:, 1] = picture[:, 0]
+    calm = np.roll(picture, -1, (0, 1))  # the two equal rows, and columns, are the last and the first
+    found = begun_where_quiet(np.roll(picture, place, (0, 1)))
+    assert found.dtype == np.uint8 and np.array_equal(found, calm)
+
+
+@pytest.mark.parametrize(
+    "flags, iterations",
+    [
+        ((), [100] * 4),
+        (("--scales", 2), [100] * 2),
+        (("--iterations", 7), [7] * 4),
+        (("--iterations", "5,3"), [5, 3]),
+    ],
+)
+def test_each_size_gets_as_many_iterations_unless_told_otherwise(sample, flags, iterations):
+    """One number is that of every size; several are of one size each."""
+    line = [str(sample), "--network", "random", "--style-layers", "relu1_1", "--size", "4x", *map(str, flags)]
+    plan = make_plan(parse(line))
+    assert [scale.iterations for scale in plan.scales] == iterations
 
 
 def test_a_seamless_objective_does_not_see_where_the_picture_begins(sample):

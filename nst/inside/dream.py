@@ -160,7 +160,11 @@ def zoomed(picture: np.ndarray, share: float) -> np.ndarray:
 
 
 def zoom_sequence(
-    one: Callable[[np.ndarray, int], np.ndarray], picture: np.ndarray, frames: int, share: float
+    one: Callable[[np.ndarray, int], np.ndarray],
+    picture: np.ndarray,
+    frames: int,
+    share: float,
+    done: int = 0,
 ) -> Iterator[np.ndarray]:
     """Yield frames: the dream of the picture, then of each frame magnified a little.
 
@@ -169,17 +173,17 @@ def zoom_sequence(
     one
         `one(picture, number)` dreams a frame, counted from 1.
     picture
-        (H, W, 3).
+        (H, W, 3). Where some frames are done, the last of these.
     frames
-        How many.
+        How many, with those that are done.
     share
         How much is cut off from one to the next.
+    done
+        How many there are already.
     """
-    for number in range(1, frames + 1):
-        picture = one(picture, number)
+    for number in range(done + 1, frames + 1):
+        picture = one(picture if number == 1 else zoomed(picture, share), number)
         yield picture
-        if number < frames:
-            picture = zoomed(picture, share)
 
 
 def _step(objective, image, settings, rng) -> tuple[np.ndarray, float, dict[str, float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from nst.files import sha256
 from nst.images import Picture, check_target, eight_bits, fit_size, load, resize, resize_to, save
 from nst.images.bundled import landscape_path
 from nst.inside.dream import Dream, Dreamt, dream, sizes, zoom_sequence
+from nst.inside.dream_resume import EXACT, last_frame, resumed
 from nst.inside.source import Source, read_network
 from nst.inside.target import term_of
 from nst.losses import Guide
@@ -62,8 +64,22 @@ class _Diary:
             )
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What is wanted, and where it goes."""
+
+    settings: Dream
+    picture: Picture
+    size: tuple[int, int]
+    source: Source
+    terms: list[Term]
+    targets: list[Path]
+    about: dict[str, Any]
+    hashes: dict[str, str]
+
+
 def run(options: argparse.Namespace, say: Callable[[str], None]) -> str:
-    """Dream as the arguments say, write picture, record and report, and return a line that names them.
+    """Dream as the arguments say, write pictures, record and report, and return a line that names them.
 
     Raises
     ------
@@ -71,42 +87,61 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> str:
         For whatever is wrong with the arguments, the pictures or the weights.
     """
     output = check_target(options.output)
-    settings = Dream(
-        options.octaves,
-        options.octave_scale,
-        options.iterations,
-        options.step,
-        options.jitter,
-        options.tile,
-    )
-    picture = load(options.picture or landscape_path())
-    size = fit_size(picture.size, options.size) if options.size else picture.size
-    sizes(size, settings.octaves, settings.scale)  # before the work begins
-    source = read_network(options)
-    targets = _targets(output, options.frames)
-    written = [*targets, output.with_suffix(".json"), output.with_suffix(".html")]
-    refuse_overwriting(options.output, written, [picture.source, options.guide or "", source.path])
-    say(source.line)
-    terms, guide = _terms(options, source)
-    start, diary = resize_to(picture.pixels, size), _Diary(say, settings)
-    rng = np.random.default_rng(options.seed)
+    job, record = _job(options, output), output.with_suffix(".json")
+    say(job.source.line)
+    diary, done, start = _Diary(say, job.settings), 0, resize_to(job.picture.pixels, job.size)
+    if options.resume:
+        done, diary.trace = resumed(record, job.about, job.hashes)
+        if done >= options.frames:
+            raise NstError(f"all {done} frames are there: --frames {done + 1}, or more, makes more")
+        start = last_frame(job.targets[done - 1], job.size)
 
     def one(frame: np.ndarray, number: int) -> np.ndarray:
         diary.frame = f"frame {number}: " if options.frames > 1 else ""
-        return dream(source.network, terms, frame, settings, rng, diary.note)
+        rng = np.random.default_rng(options.seed if number == 1 else [options.seed, number])
+        found = dream(job.source.network, job.terms, frame, job.settings, rng, diary.note)
+        # The next frame begins with what the file holds, so that it can be begun with the file.
+        return eight_bits(found).astype(np.float32)
 
-    frames = zoom_sequence(one, start, options.frames, options.zoom)
-    for target, frame in zip(targets, frames, strict=True):
-        save(target, frame)
+    frames = zoom_sequence(one, start, options.frames, options.zoom, done)
+    for number, frame in enumerate(frames, done + 1):
+        save(job.targets[number - 1], frame)
+        write_json(record, job.about | {"done": number}, versions(), job.hashes, diary.trace)
+    result = job.targets[-1].name, eight_bits(small(frame, RESULT))
+    _report(output, result, diary, job.picture, job.about, job.hashes)
+    told = " to ".join(dict.fromkeys((job.targets[0].name, job.targets[-1].name)))
+    return f"wrote {told}, {output.stem}.json, {output.stem}.html"
+
+
+def _job(options: argparse.Namespace, output: Path) -> _Job:
+    """Read what the arguments name, and find what is wrong with them before the work begins."""
+    if options.resume and (options.frames == 1 or output.suffix.lower() not in EXACT):
+        raise NstError("--resume goes on with a sequence: it takes --frames, and an output in .png or .tiff")
+    names = ("octaves", "octave_scale", "iterations", "step", "jitter", "tile")
+    settings = Dream(*(getattr(options, name) for name in names))
+    picture, size = _picture(options, settings)
+    source, targets = read_network(options), _targets(output, options.frames)
+    written = [*targets, output.with_suffix(".json"), output.with_suffix(".html")]
+    refuse_overwriting(options.output, written, [picture.source, options.guide or "", source.path])
+    terms, guide = _terms(options, source)
+    about = dataclasses.asdict(settings) | {
+        "layers": [term.tap for term in terms], "terms": [term.label for term in terms], "network": source.name,
+        "size": list(size), "seed": options.seed, "frames": options.frames, "zoom": options.zoom,
+        "guide": options.guide,
+    }  # fmt: skip
     hashes = {"picture": picture.sha256, "weights": sha256(source.path)}
     hashes |= {"guide": guide.sha256} if guide else {}
-    about = dataclasses.asdict(settings) | {
-        "layers": [term.tap for term in terms], "network": source.name, "size": list(size), "seed": options.seed,
-        "frames": options.frames, "zoom": options.zoom, "guide": options.guide,
-    }  # fmt: skip
-    _report(output, (targets[-1].name, eight_bits(small(frame, RESULT))), diary, picture, about, hashes)
-    told = " to ".join(dict.fromkeys((targets[0].name, targets[-1].name)))
-    return f"wrote {told}, {output.stem}.json, {output.stem}.html"
+    return _Job(settings, picture, size, source, terms, targets, about, hashes)
+
+
+def _picture(options: argparse.Namespace, settings: Dream) -> tuple[Picture, tuple[int, int]]:
+    """Load the picture, and decide the size of the dream: before the work begins."""
+    picture = load(options.picture or landscape_path(), max_pixels=options.max_pixels)
+    size = fit_size(picture.size, options.size) if options.size else picture.size
+    if math.prod(size) > options.max_pixels:
+        raise NstError(f"{size[1]}x{size[0]} pixels are more than --max-pixels {options.max_pixels} allows")
+    sizes(size, settings.octaves, settings.scale)
+    return picture, size
 
 
 def _targets(output: Path, frames: int) -> list[Path]:
@@ -126,7 +161,7 @@ def _terms(options: argparse.Namespace, source: Source) -> tuple[list[Term], Pic
         if wrong:
             raise NstError(f"a dream is of layers or channels, at all places: not of {', '.join(wrong)}")
         return terms, None
-    guide = load(options.guide)
+    guide = load(options.guide, max_pixels=options.max_pixels)
     pixels = resize(guide.pixels, min(GUIDE, max(guide.size)))
     taps = [source.network.resolve(layer) for layer in layers]
     _once(taps)
@@ -155,8 +190,7 @@ def _report(
     about: dict[str, Any],
     hashes: dict[str, str],
 ) -> None:
-    """Write record and report beside the picture."""
-    write_json(output.with_suffix(".json"), about, versions(), hashes, diary.trace)
+    """Write the report beside the picture."""
     write_report(
         output.with_suffix(".html"),
         title=f"{picture.source.name}, dreamt",

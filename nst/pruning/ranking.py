@@ -118,20 +118,21 @@ def kernel_cosines(network: Network, layers: Iterable[str]) -> Scores:
 def mutual_answers(network: Network, layer: str, wanted: Iterable[np.ndarray]) -> np.ndarray:
     r"""Return how well each filter likes the picture that another one wants most.
 
-    With a_ij the largest answer of filter j to the maximising picture of filter i, and each filter's answers measured
-    by that to its own::
+    With a_ij the mean answer of filter j to the maximising picture of filter i, and each filter's answers measured by
+    that to its own::
 
         s_ij = min(a_ij / a_jj, a_ji / a_ii)
 
     It is 1 for filters to which both pictures are the same, wherever in them the pattern stands, which a comparison
-    of pixels would not see.
+    of pixels would not see. The mean is what was maximised, so hardly any answer exceeds that of its own filter; the
+    largest answer tells less, for somewhere in a picture of strong contrasts nearly every filter is excited.
 
     Parameters
     ----------
     wanted : iterable of ndarray, shape (1, H, W, 3)
         For each filter in order its maximising picture, RGB in 0..255.
     """
-    rows = [next(_answers(network, [layer], [picture]))[layer].max(axis=0) for picture in wanted]
+    rows = [next(_answers(network, [layer], [picture]))[layer].mean(axis=0) for picture in wanted]
     answers = np.asarray(rows, np.float64)
     width = network.nodes[network.resolve(layer)].layer.weight.shape[-1]
     if answers.shape != (width, width):

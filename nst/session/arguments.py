@@ -120,7 +120,11 @@ def add_network(group: argparse._ArgumentGroup, pooling: str) -> None:
     add("--pooling", choices=("max", "avg"), help=f"default: {pooling}")
 
 
-def add_optimiser(group: argparse._ArgumentGroup, iterations: int = 200) -> None:
+def add_optimiser(
+    group: argparse._ArgumentGroup,
+    iterations: int = 200,
+    course: str = "of the coarsest scale, half as many at each finer one",
+) -> None:
     """Add what says how the picture is moved, and for how long."""
     add = group.add_argument
     add(
@@ -128,8 +132,7 @@ def add_optimiser(group: argparse._ArgumentGroup, iterations: int = 200) -> None
         type=counts,
         default=[iterations],
         metavar="N[,N...]",
-        help="of the coarsest scale, half as many at each finer one; "
-        f"or a number for each (default: {iterations})",
+        help=f"{course}; or a number for each (default: {iterations})",
     )
     add("--optimizer", choices=("lbfgs", "adam"), default="lbfgs", help="L-BFGS needs fewer iterations")
     add("--history", type=whole(1, 1000), default=10, help="L-BFGS: pairs remembered")

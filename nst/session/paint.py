@@ -186,7 +186,7 @@ class Run:
         """Write picture, checkpoint, record and report: on a disk that is almost full, the picture at least."""
         plan, sources = self.plan, self.plan.sources
         with self._timed("saving"):
-            result = shown(self.image, None if self.hues is None else sources.content.pixels)
+            result = plan.begun(shown(self.image, None if self.hues is None else sources.content.pixels))
             self.outputs.write_picture(result, sources.alpha_at(result.shape[:2]))
             save_checkpoint(
                 self.outputs.checkpoint,

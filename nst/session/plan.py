@@ -103,6 +103,10 @@ class Plan:
         """Whether the picture is shown with the hues of the content."""
         return self.options.original_colors == "after"
 
+    def begun(self, result: np.ndarray) -> np.ndarray:
+        """Return a result (H, W, 3) uint8 with its first pixel where it shall be: where it is."""
+        return result
+
     def start(self) -> np.ndarray:
         """Return the picture that the first scale begins with."""
         return self.sources.start_at(self.scales[0], self.rng)

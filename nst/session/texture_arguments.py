@@ -13,7 +13,9 @@ from nst.session.arguments import add_network, add_optimiser, add_statistic, add
 from nst.session.values import layers, number, whole
 
 SCALES = 4  # at the coarsest, an eighth of the size, a bank of bricks is as wide as what the network sees
-ITERATIONS = 300  # at the coarsest
+ITERATIONS = (
+    100  # at each size: the last begins without any fine detail, and 40 there leave the grid of the pools
+)
 _EXTENT = re.compile(r"(\d{1,9})x(\d{1,9})|(\d{1,9}(?:\.\d*)?|\.\d+)x")
 
 # What a run has beside, and a texture does not ask for.
@@ -66,7 +68,7 @@ def parser() -> Parser:
     it.set_defaults(**_FIXED)
     _add_texture(it.add_argument_group("what is wanted"))
     add_network(it.add_argument_group("network"), "avg")
-    add_optimiser(it.add_argument_group("optimiser"), ITERATIONS)
+    add_optimiser(it.add_argument_group("optimiser"), ITERATIONS, "at each size")
     add_work(it.add_argument_group("work"))
     return it
 
@@ -106,6 +108,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if len(options.pictures) != 1 and options.resume is None:
         raise NstError(f"give one sample, not {len(options.pictures) or 'none'}")
     return options
+
+
+def iterations(options: argparse.Namespace) -> list[int]:
+    """Return how many iterations each size gets."""
+    asked = options.iterations
+    return asked * levels(options) if len(asked) == 1 else asked
 
 
 def levels(options: argparse.Namespace) -> int:

@@ -122,6 +122,10 @@ class TexturePlan(Plan):
         """Whether the sample is grey: then the texture is, for nothing in the objective would quite see to it."""
         return not np.ptp(self.sources.content.pixels, axis=-1).any()
 
+    def begun(self, result: np.ndarray) -> np.ndarray:
+        """Return a result (H, W, 3) uint8 with its first pixel where it shall be; see `begun_where_quiet`."""
+        return begun_where_quiet(result) if self.options.seamless else result
+
     def describe(self) -> list[str]:
         """Return what would be done, a line for each thing."""
         options, last = self.options, self.scales[-1]
@@ -133,6 +137,22 @@ class TexturePlan(Plan):
             f"optimiser: {options.optimizer}, {self.course()}, seed {options.seed}",
             f"output: {options.output}",
         ]
+
+
+def begun_where_quiet(picture: np.ndarray) -> np.ndarray:
+    """Return a picture (H, W, 3) uint8 that goes round, rolled until its border lies where neighbours differ least.
+
+    Such a picture begins anywhere, and all that it is laid with looks the same. But what takes a border for a border,
+    as the compression of a file or the interpolation of a viewer, finds the least to spoil there.
+    """
+    for axis in (0, 1):
+        lines = np.swapaxes(picture, 0, axis)
+        pairs = ((lines[k - 1].astype(np.int32), lines[k]) for k in range(len(lines)))
+        differences = [
+            int(np.square(one - other).sum()) for one, other in pairs
+        ]  # the first is across the border
+        picture = np.roll(picture, -int(np.argmin(differences)), axis)
+    return picture
 
 
 def make_plan(options: argparse.Namespace, process: int | None = None) -> TexturePlan:
@@ -153,7 +173,7 @@ def make_plan(options: argparse.Namespace, process: int | None = None) -> Textur
     layers = choose_layers(options.style_layers, LAYERS, network, "style")
     sources = _read(options, network, list(layers))
     whole = {"size": max(sources.size), "scales": texture_arguments.levels(options)}
-    scales = schedule(argparse.Namespace(iterations=options.iterations, **whole))
+    scales = schedule(argparse.Namespace(iterations=texture_arguments.iterations(options), **whole))
     # Each layer counts alike: what a texture consists of may be found in any of them.
     transfer = StyleTransfer(
         {},
