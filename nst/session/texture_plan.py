@@ -147,10 +147,9 @@ def begun_where_quiet(picture: np.ndarray) -> np.ndarray:
     """
     for axis in (0, 1):
         lines = np.swapaxes(picture, 0, axis)
+        # The first pair is that across the border.
         pairs = ((lines[k - 1].astype(np.int32), lines[k]) for k in range(len(lines)))
-        differences = [
-            int(np.square(one - other).sum()) for one, other in pairs
-        ]  # the first is across the border
+        differences = [int(np.square(one - other).sum()) for one, other in pairs]
         picture = np.roll(picture, -int(np.argmin(differences)), axis)
     return picture
 
