@@ -116,6 +116,24 @@ def test_a_resumed_training_must_be_the_same(monkeypatch, capsys):
     assert before == {path: path.read_bytes() for path in Path().glob("out.*")}
 
 
+def test_what_is_frozen_must_be_the_same(tmp_path, monkeypatch, capsys):
+    """No checkpoint has the weights of frozen layers: the file that they came from is found again, and compared."""
+    assert train("-o", "base.npz") == 0
+    assert train("-o", "tuned.npz", "--from", "base.npz", "--freeze", "conv1") == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    here = ["folder", "--quiet", "--resume"]
+    refused(capsys, *here, "../tuned.checkpoint.npz", cause="the training is complete")
+    monkeypatch.chdir(tmp_path)
+    assert train("-o", "base.npz", "--seed", "5") == 0
+    refused(
+        capsys,
+        *here,
+        "tuned.checkpoint.npz",
+        cause="the weights of frozen layers are not those",
+    )
+
+
 def test_checkpoints_that_are_none_are_refused(capsys):
     """A file that is missing, one of another kind, one cut short, and one whose settings are no settings."""
     assert train("-o", "out.npz") == 0

@@ -30,6 +30,9 @@ FREE = (
 )
 """What a resumed training may change, and does not take over: no number depends on it."""
 
+PATHS = ("data", "weights")
+"""What may lie elsewhere by then: it is compared by what it holds."""
+
 PLAIN = "vgg-small"
 """The recipe of networks that have none of their own."""
 
@@ -161,7 +164,7 @@ def checkpoint_path(output: str) -> Path:
 def spelled(options: argparse.Namespace) -> dict[str, Any]:
     """Return the options that a resumed training must have, in the types of JSON."""
     kept = {key: value for key, value in vars(options).items() if key not in FREE}
-    kept["data"] = os.path.abspath(options.data) if options.data else None
+    kept |= {name: os.path.abspath(path) if (path := kept[name]) else None for name in PATHS}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
 
 
@@ -181,7 +184,7 @@ def resumed(options: argparse.Namespace, saved: object) -> argparse.Namespace:
     if not isinstance(saved, dict) or saved.keys() != now.keys() or not all(map(_is_plain, saved.values())):
         raise NstError("the checkpoint does not say what its training was asked for; start anew")
     for key, value in now.items():
-        if value is not None and value != saved[key] and key != "data":  # which is compared by what it holds
+        if value is not None and value != saved[key] and key not in PATHS:
             made = "its default" if saved[key] is None else saved[key]
             raise NstError(
                 f"--{key.replace('_', '-')}: the checkpoint was made with {made}; "
@@ -189,7 +192,7 @@ def resumed(options: argparse.Namespace, saved: object) -> argparse.Namespace:
             )
     # Of settings that went into a file as lists, none is anything but a tuple here.
     kept = {key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()}
-    kept["data"] = options.data or kept["data"]
+    kept |= {name: getattr(options, name) or kept[name] for name in PATHS}
     return argparse.Namespace(**{**vars(options), **kept})
 
 

@@ -78,6 +78,15 @@ class Plan:
         """Return the network to write, given the one that `training` trained."""
         return network
 
+    def frozen(self) -> str:
+        """Return a hash of all arrays that stay as they are, and are in no checkpoint."""
+        digest = hashlib.sha256()
+        for node in self.start.network.nodes.values():
+            for name, array in node.layer.state().items() if node.layer.frozen else ():
+                digest.update(f"{node.name}.{name}".encode())
+                digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
     def fingerprint(self) -> str:
         """Return what tells these pictures from others: a hash of all labels and of some pictures."""
         digest = hashlib.sha256()

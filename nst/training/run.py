@@ -87,10 +87,12 @@ class Run:
             "arguments": spelled(options),
             "recipe": plan.recipe.plain(),
             "pictures": plan.fingerprint(),
+            "frozen": plan.frozen(),
         }
         if checkpoint is not None:
-            if checkpoint.settings.get("pictures") != self.settings["pictures"]:
-                raise NstError("the pictures are not those that the checkpoint was made with; start anew")
+            for key, told in (("pictures", "pictures"), ("frozen", "weights of frozen layers")):
+                if checkpoint.settings.get(key) != self.settings[key]:
+                    raise NstError(f"the {told} are not those that the checkpoint was made with; start anew")
             self.training.load(checkpoint.state, checkpoint.arrays)
         self._begun, self._first = time.monotonic(), self.training.step
 

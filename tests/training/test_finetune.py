@@ -15,7 +15,7 @@ from nst.train import main
 from tests.training import toy
 
 QUICK = ["--network", "toy", "--recipe", "vgg-small", "--epochs", "3", "--batch", "8", "--shift", "0"]
-QUICK += ["--warmup", "0", "--learning-rate", "0.05", "--dropout", "0.3"]
+QUICK += ["--cutout", "0", "--warmup", "0", "--learning-rate", "0.05", "--dropout", "0.3"]
 
 
 @pytest.fixture(autouse=True)
