@@ -39,7 +39,7 @@ class Trainable:
 
 
 TRAINABLE = {
-    "vgg-small": Trainable(vgg_small, sizes=("width",)),
+    "vgg-small": Trainable(vgg_small, sizes=("width",), any_side=True),
     "vgg-mnist": Trainable(vgg_mnist, shape=(28, 28, 1), sizes=("width",)),
     "vgg19-cifar": Trainable(vgg_cifar, sizes=("width", "hidden")),
     # With a new head, to begin with weights from elsewhere; see `nst.networks.transfer`.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+import numpy as np
+
 from nst.cli import Parser
 from nst.errors import NstError
 from nst.session.values import number, whole
@@ -23,6 +25,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     it.add_argument("--fit", choices=("crop", "squash"), help="crop: the middle of each; squash: all of it")
     it.add_argument("--held-out", type=number(0, 0.9), metavar="SHARE",
         help="of each class, to test on, where the folder does not say; default: 0.2")  # fmt: skip
+    it.add_argument(
+        "--per-class", type=whole(1), metavar="N", help="train on the first so many of each class"
+    )
     add_training(it, "folder.npz", "vgg-small")
 
 
@@ -38,6 +43,15 @@ def run(options: argparse.Namespace) -> int:
             raise NstError("name the folder of pictures")
         side = options.side or trainable(network_of(options)).shape[0]
         share = 0.2 if options.held_out is None else options.held_out
-        return class_folder(options.data, side, share, recipe_of(options).seed, fit=options.fit or "crop")
+        seed, fit = recipe_of(options).seed, options.fit or "crop"
+        train, test = class_folder(options.data, side, share, seed, fit=fit)
+        if options.per_class:
+            train = train.part(first_of_each(train.labels, options.per_class))
+        return train, test
 
     return begin(options, read)
+
+
+def first_of_each(labels: np.ndarray, count: int) -> np.ndarray:
+    """Return the numbers of the first `count` pictures of each class, in order."""
+    return np.sort(np.concatenate([np.flatnonzero(labels == one)[:count] for one in np.unique(labels)]))

@@ -12,6 +12,7 @@ from nst.cli import run_door
 from nst.formats.trained import read_trained
 from nst.networks.trainable import TRAINABLE, Trainable
 from nst.train import main
+from nst.training.train_folder import first_of_each
 from tests.training import toy
 
 QUICK = ["--network", "toy", "--recipe", "vgg-small", "--epochs", "3", "--batch", "8", "--shift", "0"]
@@ -128,3 +129,8 @@ def test_a_file_of_another_network_wants_by_name(capsys):
     assert train("three", "first.npz") == 0
     assert train("two", "second.npz", "--from", "first.npz") == 2
     assert "fc.weight does not fit; --by-name" in capsys.readouterr().err
+
+
+def test_few_of_each_class_are_the_first_of_it():
+    """`--per-class` keeps the order and takes as many of each class as there are, up to the number."""
+    assert first_of_each(np.array([2, 0, 2, 0, 1, 2, 0]), 2).tolist() == [0, 1, 2, 3, 4]
