@@ -108,9 +108,9 @@ def _start(source: Source, pictures, layers, facts) -> str:
 
 
 def _face(layer: LayerView) -> np.ndarray:
-    """Return what stands for a layer: the picture that its first unit wants, or that unit's map."""
-    first = layer.units[0]
-    return first.maps[0] if first.wanted is None else first.wanted
+    """Return what stands for a layer: the first picture that one of its units wants, or its first unit's map."""
+    wanted = (unit.wanted for unit in layer.units if unit.wanted is not None)
+    return next(wanted, layer.units[0].maps[0])
 
 
 def _layer(place: int, layer: LayerView) -> str:

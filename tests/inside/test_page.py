@@ -11,6 +11,7 @@ from nst import formats
 from nst.errors import NstError
 from nst.images.bundled import landscape_path, strokes_path
 from nst.inside import gathering, patch_pass
+from nst.inside.page import _face
 from nst.look import main
 from nst.networks import vgg_shapes
 from tests.inside.chromium import CHROMIUM, Browser, asked_by_files
@@ -76,6 +77,17 @@ def test_what_nothing_excites_makes_room_for_the_next(page, tmp_path, monkeypatc
     assert main([*arguments, "--wanted", "1", "--iterations", "1"]) == 0
     assert len(set(asked)) == 2
     assert (tmp_path / "p.html").read_text().count("The picture that it wants") == 1
+
+
+def test_a_layer_is_shown_by_a_picture_that_a_unit_wants():
+    """The first that there is; where there is none, by a map."""
+    maps = [np.full((2, 2, 3), value, np.float32) for value in (0, 10, 20)]
+    units = [gathering.Unit(number, [1.0], [one]) for number, one in enumerate(maps)]
+    wanted = np.full((4, 4, 3), 99, np.float32)
+    layer = gathering.LayerView("relu", 2, 2, 3, 0, units)
+    assert _face(layer) is maps[0]
+    units[1] = gathering.Unit(1, [1.0], [maps[1]], wanted=wanted)
+    assert _face(layer) is wanted
 
 
 def test_the_folder_is_looked_through_once_for_all_layers(page, tmp_path, monkeypatch):
