@@ -14,7 +14,7 @@ from nst.session.values import layers, number, whole
 
 SCALES = 4  # at the coarsest, an eighth of the size, a bank of bricks is as wide as what the network sees
 ITERATIONS = (
-    100  # at each size: the last begins without any fine detail, and 40 there leave the grid of the pools
+    100  # at each size: the last begins without any fine detail, and beyond 40 its loss still falls fast
 )
 _EXTENT = re.compile(r"(\d{1,9})x(\d{1,9})|(\d{1,9}(?:\.\d*)?|\.\d+)x")
 
