@@ -13,9 +13,7 @@ from nst.session.arguments import add_network, add_optimiser, add_statistic, add
 from nst.session.values import layers, number, whole
 
 SCALES = 4  # at the coarsest, an eighth of the size, a bank of bricks is as wide as what the network sees
-ITERATIONS = (
-    100  # at each size: the last begins without any fine detail, and beyond 40 its loss still falls fast
-)
+ITERATIONS = 100  # at each size: the last begins without fine detail, and its loss still falls fast at 40
 _EXTENT = re.compile(r"(\d{1,9})x(\d{1,9})|(\d{1,9}(?:\.\d*)?|\.\d+)x")
 
 # What a run has beside, and a texture does not ask for.
