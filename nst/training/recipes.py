@@ -36,11 +36,11 @@ RECIPES = {
         cutout=8,
     ),
     "vgg-mnist": Recipe(
-        epochs=6,
+        epochs=5,
         batch=128,
         learning_rate=0.2,
         schedule="one-cycle",
-        warmup=2,
+        warmup=1.5,
         weight_decay=5e-4,
         decay_all=False,
         label_smoothing=0.1,
