@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from PIL import Image
 from nst.cli import run_door
 from nst.formats.trained import read_trained
 from nst.networks.trainable import TRAINABLE, Trainable
-from nst.train import main
+from nst.train import main, parser
 from nst.training import run
+from nst.training.arguments import command_line
+from nst.training.training_checkpoint import load_training, save_training
 from tests.training import toy
 
 QUICK = ["--network", "toy", "--epochs", "3", "--batch", "8", "--dropout", "0.3", "--average", "0.9"]
@@ -146,6 +149,62 @@ def test_checkpoints_that_are_none_are_refused(capsys):
         assert old in whole
         Path("odd.npz").write_bytes(whole.replace(old, new))
         refused(capsys, "folder", "--resume", "odd.npz", cause="checkpoint")
+
+
+@pytest.mark.parametrize(
+    "part, key, value",
+    [
+        ("arguments", "freeze", 5),
+        ("arguments", "freeze", "conv1"),
+        ("arguments", "by_name", 3),
+        ("arguments", "flip", "yes"),
+        ("arguments", "fit", "zzz"),
+        ("arguments", "side", "abc"),
+        ("arguments", "side", 10**7),
+        ("arguments", "per_class", "x"),
+        ("arguments", "held_out", "x"),
+        ("arguments", "milestones", 3),
+        ("arguments", "epochs", float("nan")),
+        ("arguments", "weights", 7),
+        ("state", "averaged", -11),
+        ("state", "averaged", 10**6),
+        ("state", "seconds", float("nan")),
+        ("state", "sums", {"loss": 0.0, "correct": 0, "pictures": -8}),
+        ("state", "sums", 3),
+    ],
+    ids=str,
+)
+def test_what_a_checkpoint_asks_for_is_believed_no_more_than_what_is_typed(part, key, value, stopped, capsys):
+    """Whoever edits one setting of a checkpoint gets one line, and no traceback."""
+    saved = load_training(stopped)
+    (saved.settings["arguments"] if part == "arguments" else saved.state)[key] = value
+    save_training("odd.checkpoint.npz", saved)
+    refused(capsys, "folder", "--quiet", "--resume", "odd.checkpoint.npz", cause="")
+
+
+@pytest.fixture
+def stopped(monkeypatch) -> str:
+    """The checkpoint of a training that was stopped after a step."""
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "interruptible", lambda: nullcontext(lambda: True))
+        assert train("-o", "part.npz", "--quiet") == 130
+    return "part.checkpoint.npz"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--no-flip", "--freeze=conv1", "--freeze=norm1", "--rate=fc=0.5", "--schedule=step"],
+        ["--milestones=1,2.5", "--crop=0.5", "--nesterov", "--fit=squash", "--no-keep-features"],
+        ["--from=a b.npz", "--by-name", "--", "-pictures"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_is_written_as_it_is_read(words):
+    """Parsing what `command_line` makes of parsed arguments gives the same arguments."""
+    folder = parser().parse_args(["folder"]).parser
+    options = vars(folder.parse_args(words))
+    assert vars(folder.parse_args(command_line(folder, options))) == options
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ import numpy as np
 
 from nst.errors import NstError
 from nst.networks import Network
-from nst.networks.trainable import fresh
+from nst.networks.trainable import fresh, trainable
 from nst.npz import read_npz, write_npz
 
 FORMAT = "nst trained network 1"
 MOST_CLASSES = 100_000
+LONGEST_SIDE = 1024  # pixels of the pictures of a network that takes any
 
 
 @dataclass
@@ -83,8 +84,10 @@ def is_trained(path: str | os.PathLike) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return "meta.npy" in archive.namelist()
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return False  # whoever reads it says what is wrong
+    except (
+        Exception
+    ):  # zipfile meets foreign bytes with exceptions of many kinds; whoever reads the file says more
+        return False
 
 
 def read_trained(path: str | os.PathLike) -> TrainedNetwork:
@@ -107,6 +110,10 @@ def _parse(meta: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> TrainedNet
     if not isinstance(meta["network"], str) or not isinstance(meta["sizes"], dict):
         raise ValueError("it does not say which network it holds")
     most = sum(array.size for array in arrays.values())
+    known = trainable(meta["network"])
+    square = shape[0] == shape[1] <= LONGEST_SIDE and shape[2] == known.shape[2]
+    if not (square if known.any_side else shape == known.shape):
+        raise ValueError(f"{meta['network']} takes no pictures of the shape {shape!s:.60}")
     network = fresh(meta["network"], _Blank(most), classes=len(classes), mean=mean, sizes=meta["sizes"])
     _fill(network, arrays)
     return TrainedNetwork(meta["network"], meta["sizes"], classes, shape, mean, network, meta["about"])

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ FREE = (
     "debug",
     "run",
     "default_output",
+    "parser",
 )
 """What a resumed training may change, and does not take over: no number depends on it."""
 
@@ -51,7 +53,7 @@ def add_training(it: Parser, output: str, network: str) -> None:
     output, network
         The defaults.
     """
-    it.set_defaults(default_network=network, default_output=output)
+    it.set_defaults(default_network=network, default_output=output, parser=it)
     it.add_argument("-o", "--output", metavar="FILE",
         help=f"the trained network, .npz; checkpoint, log and report go beside it; default: {output}")  # fmt: skip
     what = it.add_argument_group("network")
@@ -168,13 +170,45 @@ def spelled(options: argparse.Namespace) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
 
 
+def command_line(parser: argparse.ArgumentParser, values: Mapping[str, Any]) -> list[str]:
+    """Return the words that a parser takes for these values, those left out that are None.
+
+    Raises
+    ------
+    ValueError
+        When an option is one that is there or not, or comes several times, and its value is nothing of the kind.
+    """
+    words, last = [], []
+    for action in parser._actions:
+        value = values.get(action.dest)
+        name = action.option_strings[0] if action.option_strings else None
+        if value is None or (value is False and len(action.option_strings) == 1):
+            continue
+        if action.nargs == 0:  # a switch, whose opposite comes second if there is one
+            words.append(action.option_strings[(True, False).index(value)])
+        elif name is None:
+            last = ["--", str(value)]
+        elif action.dest == "milestones":
+            words.append(f"{name}={','.join(map(str, _several(value)))}")
+        else:
+            repeated = isinstance(action, argparse._AppendAction)
+            words += [f"{name}={one}" for one in (_several(value) if repeated else [value])]
+    return words + last
+
+
+def _several(value: object) -> list | tuple:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"{value!r:.40} is no list")
+    return value
+
+
 def resumed(options: argparse.Namespace, saved: object) -> argparse.Namespace:
     """Return the options of a training that goes on: those of the checkpoint, with what may change.
 
     Raises
     ------
     NstError
-        When the call asks for something else than the checkpoint was made with.
+        When the call asks for something else than the checkpoint was made with, or that asks for what makes no sense.
     """
     now = spelled(options)
     if isinstance(saved, dict) and saved.get("command") != options.command:
@@ -190,8 +224,11 @@ def resumed(options: argparse.Namespace, saved: object) -> argparse.Namespace:
                 f"--{key.replace('_', '-')}: the checkpoint was made with {made}; "
                 "leave it out, or start anew without --resume"
             )
-    # Of settings that went into a file as lists, none is anything but a tuple here.
-    kept = {key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()}
+    try:  # what was saved is believed no more than what is typed
+        parsed = vars(options.parser.parse_args(command_line(options.parser, saved)))
+    except ValueError as error:
+        raise NstError(f"the checkpoint's settings make no sense ({error}); start anew") from error
+    kept = {key: parsed.get(key) for key in saved} | {"command": options.command}
     kept |= {name: getattr(options, name) or kept[name] for name in PATHS}
     return argparse.Namespace(**{**vars(options), **kept})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -205,6 +206,11 @@ class Training:
         step, seconds, averaged = plain["step"], plain["seconds"], plain["averaged"]
         if type(step) is not int or not 0 <= step <= self.total or type(averaged) is not int:
             raise NstError(f"the checkpoint is at step {step!r:.20} of {self.total}")
+        _numbers({"seconds": seconds})
+        if not 0 <= averaged <= step:
+            raise NstError(
+                f"the checkpoint is at step {step}, with an average of {averaged!r:.20}; start anew"
+            )
         if found["losses"].shape != (step,) or found["losses"].dtype != np.float64:
             raise NstError("the checkpoint does not have the losses of its steps; start anew")
         rng = np.random.default_rng()
@@ -277,18 +283,21 @@ def train(
 
 
 def _numbers(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a mapping of numbers as it is; what a test gave may be None.
+    """Return a mapping of numbers from 0 as it is; what a test gave may be None, or not finite.
 
     Raises
     ------
     ValueError
         When there is something else in it.
     """
-    right = isinstance(found, dict) and all(
-        type(one) in (int, float) or (one is None and name.startswith("test_")) for name, one in found.items()
-    )
-    if not right:
-        raise ValueError("there is something other than numbers")
+    if not isinstance(found, dict):
+        raise ValueError("there are no numbers")
+    for name, one in found.items():
+        tested = name.startswith("test_")
+        if type(one) in (int, float) and (tested or (one >= 0 and math.isfinite(one))):
+            continue
+        if one is not None or not tested:
+            raise ValueError(f"{name} is {one!r:.40}")
     return found
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nst import formats
 from nst.errors import NstError
-from nst.formats.trained import FORMAT, TrainedNetwork, read_trained, write_trained
+from nst.formats.trained import FORMAT, TrainedNetwork, is_trained, read_trained, write_trained
 from nst.networks import trainable, vgg_cifar
 from nst.npz import write_npz
 from nst.training.average import arrays
@@ -79,6 +81,7 @@ def written(path: Path, trained: TrainedNetwork, head: dict, changed: dict) -> P
         ({"classes": ["cat"] * 4}, {}, "fc8.weight"),
         ({"classes": "cat"}, {}, "classes is not"),
         ({"shape": [32, 32]}, {}, "shape"),
+        ({"shape": [32, 33, 3]}, {}, "no pictures of the shape"),
         ({"mean": [1.0, 2.0]}, {}, "mean"),
         ({"mean": [1.0, 2.0, "x"]}, {}, "mean"),
         ({"about": 3}, {}, "make no sense"),
@@ -104,6 +107,31 @@ def test_other_files_are_told_apart(tmp_path):
     for path in (tmp_path / "other.npz", tmp_path / "none.npz"):
         with pytest.raises(NstError, match=r"trained network .*npz"):
             read_trained(path)
+
+
+def test_a_zip_of_another_age_is_none_of_ours(trained, tmp_path):
+    """An archive that claims to need a zip of version 20.0 is left to whoever reads it: a line, and no traceback."""
+    write_trained(tmp_path / "net.npz", trained)
+    content = bytearray((tmp_path / "net.npz").read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 200
+    (tmp_path / "net.npz").write_bytes(content)
+    assert not is_trained(tmp_path / "net.npz")
+    for read in (read_trained, formats.read):
+        with pytest.raises(NstError, match=r"net\.npz"):
+            read(tmp_path / "net.npz")
+
+
+@pytest.mark.parametrize("shape", [[60000, 60000, 3], [64, 32, 3], [64, 64, 1]], ids=str)
+def test_pictures_of_any_size_are_squares_of_a_size_that_one_can_train_on(shape, tmp_path):
+    """Whoever classifies enlarges pictures to what the file says: no more than can be trained, and in its channels."""
+    network = trainable.fresh("vgg-small", 0, classes=3, mean=(1.0,) * shape[2], sizes={"width": 8})
+    found = TrainedNetwork("vgg-small", {"width": 8}, NAMES, tuple(shape), (1.0,) * shape[2], network)
+    write_trained(tmp_path / "net.npz", found)
+    with pytest.raises(NstError, match=r"net\.npz .*no pictures of the shape"):
+        read_trained(tmp_path / "net.npz")
+    write_trained(tmp_path / "net.npz", dataclasses.replace(found, shape=(64, 64, 3), mean=(1.0,) * 3,
+        network=trainable.fresh("vgg-small", 0, classes=3, mean=(1.0,) * 3, sizes={"width": 8})))  # fmt: skip
+    assert read_trained(tmp_path / "net.npz").shape == (64, 64, 3)
 
 
 @pytest.mark.parametrize("name", trainable.TRAINABLE)
