@@ -40,8 +40,8 @@ def _parser() -> Parser:
     it.add_argument(
         "--fit",
         choices=FITS,
-        default="crop",
-        help="crop: the middle of the picture at 8/7 of the network's size; squash: all of it; none: its own pixels",
+        help="crop: the middle of the picture, for networks of ImageNet at 8/7 of their size; squash: all of it; "
+        "none: its own pixels; default: crop, or as a network of nst.train was trained",
     )
     it.add_argument(
         "--labels", metavar="FILE", help="lines `NAME CLASS`: count how often the network is right"

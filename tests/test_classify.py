@@ -246,6 +246,25 @@ def test_a_network_that_was_trained_here_names_its_own_classes(name, tmp_path, c
     assert found["classes"][0]["score"] == pytest.approx(scores.max(), abs=1e-4)
 
 
+@pytest.mark.parametrize("fit", ["crop", "squash"])
+def test_a_network_that_was_trained_here_sees_what_it_was_tested_on(fit, tmp_path, monkeypatch):
+    """By default a picture of its own size stays as it is, and others are cut or squashed as in its training."""
+    monkeypatch.setitem(TRAINABLE, "toy", Trainable(toy.network, (8, 8, 3)))
+    network = toy.network()
+    mean = (100.0,) * 3
+    write_trained(
+        tmp_path / "n.npz", TrainedNetwork("toy", {}, tuple("abc"), (8, 8, 3), mean, network, fit=fit)
+    )
+    classifier = read_classifier(path=tmp_path / "n.npz")
+    own = np.random.default_rng(0).uniform(0, 255, (8, 8, 3)).astype(np.float32)
+    wide = np.zeros((8, 24, 3), np.float32)
+    wide[:, 8:16] = own
+    seen = own if fit == "crop" else square(wide, 8, "squash")
+    for given, expected in ((own, own), (wide, seen)):
+        scores = network.forward(expected[None], ["fc"])[0]["fc"][0]
+        np.testing.assert_allclose(classifier(given).scores, scores, rtol=1e-4, atol=1e-5)
+
+
 def test_real_weights_are_right_as_often_as_elsewhere(tmp_path, capsys):
     """Of 200 pictures with labels GoogLeNet knows 147, and 179 among five; SqueezeNet 117 and 172: as in PyTorch."""
     folder = REAL.parent / "data" / "imagenet-val-200"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from nst.cli import run_door
-from nst.formats.trained import read_trained
+from nst.formats.trained import read_trained, write_trained
 from nst.networks.trainable import TRAINABLE, Trainable
 from nst.train import main, parser
 from nst.training import run
@@ -135,6 +136,27 @@ def test_what_is_frozen_must_be_the_same(tmp_path, monkeypatch, capsys):
         "tuned.checkpoint.npz",
         cause="the weights of frozen layers are not those",
     )
+
+
+def test_the_mean_must_be_the_same(monkeypatch, capsys):
+    """A mean that comes with other weights is in no checkpoint: where that file has another one by now, it is told."""
+    assert train("-o", "base.npz", "--quiet") == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "interruptible", lambda: nullcontext(lambda: True))
+        assert train("-o", "tuned.npz", "--from", "base.npz") == 130
+    base = read_trained("base.npz")
+    network = toy.network(mean=(50.0,) * 3)
+    write_trained("base.npz", dataclasses.replace(base, network=network, mean=(50.0,) * 3))
+    refused(capsys, "folder", "--quiet", "--resume", "tuned.checkpoint.npz", cause="the means to subtract")
+
+
+def test_nothing_to_test_on_is_an_error(capsys):
+    """An empty list of tested pictures is no accuracy of 0 %, neither in a training nor in a dry run."""
+    files = sorted(str(path.relative_to("pictures")) for path in Path("pictures").glob("*/*.png"))
+    Path("pictures/train.txt").write_text("\n".join(files))
+    Path("pictures/test.txt").write_text("")
+    for more in ([], ["--dry-run"]):
+        refused(capsys, "folder", "pictures", *QUICK, *more, cause="there is no picture to test on")
 
 
 def test_checkpoints_that_are_none_are_refused(capsys):

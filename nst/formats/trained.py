@@ -41,6 +41,8 @@ class TrainedNetwork:
     mean : tuple of float
         What it subtracts from each channel, which it does by itself.
     network : Network
+    fit : {"crop", "squash"}
+        How pictures of another shape were brought to that; see `nst.images.decode`.
     about : dict
         What else is told: the recipe, the accuracy.
     """
@@ -52,6 +54,7 @@ class TrainedNetwork:
     mean: tuple[float, ...]
     network: Network
     about: dict[str, Any] = field(default_factory=dict)
+    fit: str = "crop"
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -75,6 +78,7 @@ def write_trained(path: str | os.PathLike, trained: TrainedNetwork) -> None:
         "shape": list(trained.shape),
         "mean": list(trained.mean),
         "about": trained.about,
+        "fit": trained.fit,
     }
     write_npz(path, FORMAT, meta, trained.arrays)
 
@@ -116,7 +120,10 @@ def _parse(meta: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> TrainedNet
         raise ValueError(f"{meta['network']} takes no pictures of the shape {shape!s:.60}")
     network = fresh(meta["network"], _Blank(most), classes=len(classes), mean=mean, sizes=meta["sizes"])
     _fill(network, arrays)
-    return TrainedNetwork(meta["network"], meta["sizes"], classes, shape, mean, network, meta["about"])
+    fit = meta.get("fit", "crop")  # files of the first days do not tell
+    if fit not in ("crop", "squash"):
+        raise ValueError(f"pictures fitted by {fit!r:.40} are not known")
+    return TrainedNetwork(meta["network"], meta["sizes"], classes, shape, mean, network, meta["about"], fit)
 
 
 _LISTS = {"classes": str, "shape": int, "mean": (int, float)}

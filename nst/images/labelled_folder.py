@@ -120,15 +120,21 @@ def class_folder(
     Raises
     ------
     NstError
-        When a folder or a listed picture is missing, or there are fewer than two classes.
+        When a folder or a listed picture is missing, a picture is to be trained and tested on, or there are fewer than
+        two classes.
     """
     here = Path(folder)
     if not here.is_dir():
         raise NstError(f"folder of pictures {here} does not exist, or is no folder")
     if (here / "train.txt").is_file() and (here / "test.txt").is_file():
         parts = [_listed(here, here / name) for name in ("train.txt", "test.txt")]
+        _refuse_both(here, *parts)
     elif (here / "train").is_dir() and (tested := _tested(here)):
         parts = [_found(here / "train"), _found(tested)]
+    elif (here / "train").is_dir() and any(one.is_dir() for one in (here / "train").iterdir()):
+        raise NstError(
+            f"{here} has train/ but neither test/ nor val/: rename the folder to test on, or name {here / 'train'}"
+        )
     else:
         parts = _held_out(_found(here), test, seed, here)
     classes = sorted(parts[0])
@@ -142,6 +148,18 @@ def class_folder(
     total = sum(len(files) for part in parts for files in part.values())
     train, tested = (_dataset(part, classes, side, fit, cache, total) for part in parts)
     return train, tested
+
+
+def _refuse_both(folder: Path, train: dict[str, list[Path]], test: dict[str, list[Path]]) -> None:
+    """Raise an `NstError` when a picture is in both lists: a network would be tested on what it was shown."""
+    both = {path for files in train.values() for path in files} & {
+        path for files in test.values() for path in files
+    }
+    if both:
+        raise NstError(
+            f"{folder}: {len(both)} pictures are in train.txt and in test.txt, such as {min(both)!s:.200}; "
+            "take them out of one"
+        )
 
 
 def _tested(folder: Path) -> Path | None:

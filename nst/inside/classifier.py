@@ -59,6 +59,8 @@ class Classifier:
         What its classes are called, where they are not those of ImageNet.
     grey : bool
         Whether it takes pictures of one channel.
+    fit, surround
+        How it wants pictures to be brought to that square; see `square`.
     """
 
     name: str
@@ -68,10 +70,12 @@ class Classifier:
     source: str
     classes: tuple[str, ...] | None = None
     grey: bool = False
+    fit: str = "crop"
+    surround: float = SURROUND
 
-    def __call__(self, pixels: np.ndarray, fit: str = "crop") -> Answer:
-        """Return the answer to a picture (H, W, 3), RGB 0..255; see `square` for `fit`."""
-        x = square(pixels, self.side, fit)[None]
+    def __call__(self, pixels: np.ndarray, fit: str | None = None) -> Answer:
+        """Return the answer to a picture (H, W, 3), RGB 0..255; see `square` for `fit`, by default the network's."""
+        x = square(pixels, self.side, fit or self.fit, self.surround)[None]
         if self.grey:
             x = luminance(x)[..., None]
         scores = self.network.forward(x, [self.scores])[0][self.scores][0]
@@ -116,7 +120,10 @@ def _trained_here(path: str | os.PathLike) -> Classifier:
     found = read_trained(path)
     top, (height, _, channels) = found.network.names[-1], found.shape
     network = fused(found.network.freeze(), [top])
-    return Classifier(found.name, network, height, top, str(path), found.classes, channels == 1)
+    # It was trained and tested on as much of each picture as there is, with nothing cut off around it.
+    return Classifier(
+        found.name, network, height, top, str(path), found.classes, channels == 1, found.fit, surround=1
+    )
 
 
 def _first_found() -> Classifier:
@@ -132,7 +139,7 @@ def _first_found() -> Classifier:
     )
 
 
-def square(pixels: np.ndarray, side: int, fit: str = "crop") -> np.ndarray:
+def square(pixels: np.ndarray, side: int, fit: str = "crop", surround: float = SURROUND) -> np.ndarray:
     """Return the square (side, side, 3) that a network shall look at.
 
     Parameters
@@ -140,7 +147,7 @@ def square(pixels: np.ndarray, side: int, fit: str = "crop") -> np.ndarray:
     pixels : ndarray
         (H, W, 3).
     fit : {"crop", "squash", "none"}
-        "crop": reduced or enlarged until the shorter side is 8/7 of `side`, then the middle, as in training.
+        "crop": reduced or enlarged until the shorter side is `surround` times `side`, then the middle, as in training.
         "squash": the whole picture, distorted. "none": the middle, with pixels as they are.
 
     Raises
@@ -154,7 +161,7 @@ def square(pixels: np.ndarray, side: int, fit: str = "crop") -> np.ndarray:
     if fit == "crop":
         pixels = _without_ends(pixels)
         height, width = pixels.shape[:2]
-        scale = side * SURROUND / min(height, width)
+        scale = side * surround / min(height, width)
         height, width = (max(side, round(length * scale)) for length in (height, width))
         pixels = resize_to(pixels, (height, width))
     if min(height, width) < side:

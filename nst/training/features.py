@@ -51,6 +51,10 @@ def _lives(node: Node) -> bool:
     return not node.layer.frozen and bool(node.layer.has_mode or node.layer.parameters())
 
 
+class CannotKeepError(NstError):
+    """The features do not fit into what they may take; training on pictures would work."""
+
+
 class Features:
     """What a base makes of a data set: it stands in for the data set where the rest of the network is trained.
 
@@ -80,8 +84,8 @@ class Features:
 
     Raises
     ------
-    NstError
-        When they take more than `limit` as float16, before anything is computed.
+    CannotKeepError
+        When they take more than `limit` as float16, before anything is computed; or are too large for it.
     """
 
     def __init__(
@@ -109,7 +113,13 @@ class Features:
             images = data.pictures(numbers).astype(np.float32)
             for view in range(1 + mirrored):
                 seen = np.ascontiguousarray(images[:, :, ::-1]) if view else images
-                self._views[numbers, view] = quick.forward(seen, [tap])[0][tap]
+                with np.errstate(over="ignore"):  # which is looked at
+                    found = quick.forward(seen, [tap])[0][tap].astype(dtype, copy=False)
+                if dtype is np.float16 and not np.isfinite(found).all():
+                    raise CannotKeepError(
+                        "there is room for the features as float16, which ends at 65504, and they are larger"
+                    )
+                self._views[numbers, view] = found
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -136,7 +146,7 @@ def _dtype(numbers: int, limit: int) -> type:
     for dtype in (np.float32, np.float16):
         if numbers * np.dtype(dtype).itemsize <= limit:
             return dtype
-    raise NstError(
+    raise CannotKeepError(
         f"the features of all pictures would take {numbers * 2 / 2**30:.1f} GiB, more than {limit / 2**30:.1f}; "
-        "freeze more layers, or train without keeping features"
+        "freeze more layers"
     )

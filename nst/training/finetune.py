@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from nst import formats
 from nst.errors import NstError
@@ -16,7 +16,7 @@ from nst.networks import Network, Node, Weights
 from nst.report import duration
 from nst.training.batches import Batches
 from nst.training.by_name import load_by_name
-from nst.training.features import Features, cut_at_frozen
+from nst.training.features import CannotKeepError, Features, cut_at_frozen
 from nst.training.plan import Plan
 from nst.training.trainer import Training
 
@@ -123,7 +123,7 @@ def _divided(plan: Plan, keep: bool | None) -> Plan:
             why = "pictures change with " + ", ".join(f"--{name}" for name in changing)
             raise NstError(f"--keep-features: {why if changing else 'no frozen layer lies below all others'}")
         return plan
-    return KeptPlan(**vars(plan), base=parts[0], rest=parts[1])
+    return KeptPlan(**vars(plan), base=parts[0], rest=parts[1], required=bool(keep))
 
 
 @dataclass
@@ -134,6 +134,8 @@ class KeptPlan(Plan):
     ----------
     base, rest : Network
         See `nst.training.features.cut_at_frozen`.
+    required : bool
+        Whether it is an error when features cannot be kept.
     pictures : Plan or None
         Once it is prepared: the plan with the pictures themselves, while `train` and `test` are features.
     """
@@ -141,9 +143,22 @@ class KeptPlan(Plan):
     base: Network | None = None
     rest: Network | None = None
     pictures: Plan | None = None
+    required: bool = False
 
-    def prepared(self, tell: Callable[[str], None], probe: bool = False) -> KeptPlan:
-        """Return the plan with features in place of pictures; with `probe`, only told how long they take, and blank."""
+    def prepared(self, tell: Callable[[str], None], probe: bool = False) -> Plan:
+        """Return the plan with features in place of pictures; with `probe`, only told how long they take, and blank.
+
+        Where they cannot be kept, and need not, it is the plan with the pictures.
+        """
+        try:
+            return self._prepared(tell, probe)
+        except CannotKeepError as error:
+            if self.required:
+                raise NstError(f"{error}; or train with --no-keep-features") from error
+            tell(f"{error}: training on the pictures instead")
+            return Plan(**{field.name: getattr(self, field.name) for field in fields(Plan)})
+
+    def _prepared(self, tell: Callable[[str], None], probe: bool) -> KeptPlan:
         mirrored, begun = self.recipe.flip, time.perf_counter()
         count = len(self.train) * (1 + mirrored) + (0 if self.test is None else len(self.test))
         told = f"the frozen layers, up to {self.base.names[-1]}, run once over {count:,} pictures"

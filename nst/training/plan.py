@@ -12,6 +12,7 @@ import numpy as np
 from nst.errors import NstError
 from nst.formats.trained import TrainedNetwork
 from nst.images.dataset import Dataset, channel_statistics
+from nst.images.decode import FITS
 from nst.networks import Network
 from nst.networks.trainable import fresh, trainable
 from nst.training.arguments import network_of, recipe_of, sizes_of
@@ -118,13 +119,17 @@ def make_plan(
         When network, pictures and settings do not go together.
     """
     recipe, name = recipe or recipe_of(options), network_of(options)
+    for data, what in ((train, "train"), (test, "test")):
+        if data is not None and not len(data):
+            raise NstError(f"there is no picture to {what} on: look into the folder, or at its lists")
     known = trainable(name)
     if (known.shape[2:] if known.any_side else known.shape) != train.shape[2 * known.any_side :]:
         raise NstError(f"{name} takes pictures of {_told(known.shape)}, these are {_told(train.shape)}")
     mean = tuple(round(float(value), 1) for value in channel_statistics(train)[0])
     sizes, classes = sizes_of(options), train.classes
     network = fresh(name, recipe.seed, classes=len(classes), mean=mean, dropout=recipe.dropout, sizes=sizes)
-    start = TrainedNetwork(name, sizes, classes, train.shape, mean, network)
+    fit = getattr(options, "fit", None) or FITS[0]
+    start = TrainedNetwork(name, sizes, classes, train.shape, mean, network, fit=fit)
     return Plan(start, recipe, train, test, flip=options.tta == "flip")
 
 

@@ -25,6 +25,13 @@ from nst.training.plan import Plan
 from nst.training.trainer import Epoch, Trained, train
 from nst.training.training_checkpoint import TrainingCheckpoint, save_training
 
+_SAME = {
+    "pictures": "pictures",
+    "frozen": "weights of frozen layers",
+    "mean": "means to subtract from the pictures",
+}
+"""What no checkpoint has, and must be as it was: the key of its hash or value, and what it is called."""
+
 
 class Files:
     """The files of a training: `NAME.npz` and beside it `.log.jsonl`, `.html` and `.checkpoint.npz`.
@@ -88,9 +95,10 @@ class Run:
             "recipe": plan.recipe.plain(),
             "pictures": plan.fingerprint(),
             "frozen": plan.frozen(),
+            "mean": list(plan.start.mean),
         }
         if checkpoint is not None:
-            for key, told in (("pictures", "pictures"), ("frozen", "weights of frozen layers")):
+            for key, told in _SAME.items():
                 if checkpoint.settings.get(key) != self.settings[key]:
                     raise NstError(f"the {told} are not those that the checkpoint was made with; start anew")
             self.training.load(checkpoint.state, checkpoint.arrays)

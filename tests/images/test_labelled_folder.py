@@ -55,6 +55,32 @@ def test_folders_that_are_parted_already(folder):
     assert len(train) == 20 and reds(test) == [50] and test.labels.tolist() == [1]
 
 
+@pytest.mark.parametrize("name", ["valid", "validation", "more"])
+def test_a_folder_to_train_on_alone_is_no_class(folder, name):
+    """train/ beside a folder that is not known would make classes of the two: that is refused, with what to do."""
+    for part in ("train", name):
+        for label in ("cat", "dog"):
+            picture(folder / "all" / part / label / "1.png", 1)
+            picture(folder / "all" / part / label / "2.png", 1)
+    with pytest.raises(NstError, match="neither test/ nor val/"):
+        class_folder(folder / "all", 4)
+    assert class_folder(folder / "all" / "train", 4)[0].classes == ("cat", "dog")
+
+
+def test_a_class_may_be_called_train(folder):
+    """Where train/ holds pictures and no folders, it is a class like any other."""
+    (folder / "cat").rename(folder / "train")
+    assert class_folder(folder, 4)[0].classes == ("dog", "train")
+
+
+def test_no_picture_is_in_both_lists(folder):
+    """One that is trained on would be tested on, however its path is written."""
+    (folder / "train.txt").write_text("cat/1.png\ndog/2.png\ncat/3.png")
+    (folder / "test.txt").write_text("cat/./3.png\ndog/9.png")
+    with pytest.raises(NstError, match=r"1 pictures are in train\.txt and in test\.txt, such as .*3\.png"):
+        class_folder(folder, 4)
+
+
 def test_lists_decide(folder):
     """train.txt and test.txt name the pictures, one a line; others stay out."""
     (folder / "train.txt").write_text("cat/1.png\ndog/2.png\n\ncat/3.png")

@@ -77,6 +77,16 @@ def test_scores_of_features_are_those_of_pictures():
     assert features.shape == (512,) and features.nbytes == 5 * 512 * 4
 
 
+def test_features_that_half_precision_cannot_hold_are_refused():
+    """Above 65504 float16 is infinite: that is told as what it is, and float32 keeps them."""
+    base, _ = cut_at_frozen(transferable("random", classes=3, tap="relu1_1").freeze("conv*"))
+    base.nodes["conv1_1"].layer.weight = base.nodes["conv1_1"].layer.weight * np.float32(1e6)
+    assert np.isfinite(Features(base, pictures()).pictures(np.arange(12))).all()
+    size = Features(base, pictures(), blank=True).nbytes
+    with pytest.raises(NstError, match="float16, which ends at 65504"):
+        Features(base, pictures(), limit=size - 1)
+
+
 def test_features_that_take_too_much_are_halved_and_then_refused():
     """float32 where there is room, float16 where that makes it fit, and otherwise an error before any work."""
     base, _ = cut_at_frozen(transferable("random", classes=3, tap="relu1_1").freeze("conv*"))

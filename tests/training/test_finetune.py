@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from nst.cli import run_door
 from nst.formats.trained import read_trained
 from nst.networks.trainable import TRAINABLE, Trainable
 from nst.train import main
+from nst.training import finetune
+from nst.training.features import Features
 from nst.training.train_folder import first_of_each
 from tests.training import toy
 
@@ -60,6 +63,18 @@ def test_kept_features_train_what_pictures_train():
     for name, array in whole.arrays.items():
         np.testing.assert_allclose(kept.arrays[name], array, rtol=1e-3, atol=1e-5)
     assert not np.array_equal(kept.arrays["fc.weight"], read_trained("first.npz").arrays["fc.weight"])
+
+
+def test_where_features_cannot_be_kept_pictures_do(monkeypatch, capsys):
+    """Too large to keep, features are given up and pictures trained on, unless they were asked for."""
+    monkeypatch.setattr(finetune, "Features", partial(Features, limit=10))
+    how = "--freeze", "conv1", "--freeze", "norm1"
+    assert train("three", "kept.npz", *how) == 0
+    assert "training on the pictures instead" in capsys.readouterr().err
+    assert train("three", "whole.npz", *how, "--no-keep-features") == 0
+    assert Path("kept.npz").read_bytes() == Path("whole.npz").read_bytes()
+    assert train("three", "none.npz", *how, "--keep-features") == 2
+    assert "--no-keep-features" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_resumed_training_on_features_gives_the_same_bytes(monkeypatch):
