@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import os
 import re
+import shlex
 import signal
 from contextlib import nullcontext
 from pathlib import Path
@@ -60,6 +62,20 @@ def test_it_leaves_a_network_a_log_and_a_report(capsys):
     assert found.about["test accuracy"] == lines[-1]["test_accuracy"]
     page = Path("out.html").read_text()
     assert page.count("<svg") == 4 and "Learning rate" in page and "Accuracy" in page
+
+
+def test_the_report_has_the_command(capsys):
+    """With it the same bytes come out: what was loaded, frozen, slowed down and mirrored in tests is all in it."""
+    assert train("-o", "base.npz", "--quiet") == 0
+    how = ["--from", "base.npz", "--freeze", "[cn]o*1", "--rate", "fc=0.5", "--tta", "flip", "--quiet"]
+    assert train("-o", "a b.npz", *how) == 0
+    told = html.unescape(Path("a b.html").read_text())
+    (command,) = re.findall(r"python -m nst\.train ([^<]*)", told)
+    assert "--tta=flip" in command and "--from=base.npz" in command
+    before = Path("a b.npz").read_bytes()
+    Path("a b.npz").unlink()
+    assert run_door(main, shlex.split(command)) == 0
+    assert Path("a b.npz").read_bytes() == before
 
 
 @pytest.mark.parametrize("at", [2, 3])
@@ -253,13 +269,29 @@ def test_mistakes_are_one_line(arguments, cause, capsys):
     assert [path.name for path in Path().iterdir()] == ["pictures"]
 
 
-def test_a_training_that_diverges_keeps_what_was_saved(capsys):
-    """One line names step, layer and cause; the checkpoint of the epoch before stays."""
+def test_a_training_that_diverges_keeps_what_was_saved(monkeypatch, capsys):
+    """One line names step, layer and cause; the last checkpoint of finite weights stays, byte for byte.
+
+    Here the last step of an epoch ruins the weights, and no loss has told of it when the epoch is to be saved.
+    """
+    save, saved = run.Run.save, []
+
+    def watched(self):
+        save(self)
+        saved.append((self.training.step, Path("out.checkpoint.npz").read_bytes()))
+
+    monkeypatch.setattr(run.Run, "save", watched)
     with np.errstate(all="ignore"):
-        assert train("-o", "out.npz", "--learning-rate", "1e6", "--epochs", "400", "--schedule", "constant",
-            "--weight-decay", "1") == 2  # fmt: skip
+        how = ["--learning-rate", "1e4", "--warmup", "400", "--schedule", "constant", "--weight-decay", "1"]
+        assert train("-o", "out.npz", "--epochs", "400", *how) == 2
     told = capsys.readouterr().err.splitlines()[-1]
     assert told.startswith("nst: step ") and "the learning rate is too high" in told
+    step, content = saved[-1]
+    assert 0 < step < int(re.findall(r"step (\d+)", told)[0])
+    assert Path("out.checkpoint.npz").read_bytes() == content
+    checkpoint = load_training("out.checkpoint.npz")
+    assert checkpoint.state["step"] == step
+    assert all(np.isfinite(array).all() for array in checkpoint.arrays.values())
 
 
 def test_a_dry_run_says_how_much_it_would_be_and_writes_nothing(capsys):

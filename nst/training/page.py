@@ -46,7 +46,9 @@ def _facts(training: Training) -> dict[str, str]:
         found["Right in training"] = f"{100 * last.accuracy:.2f} %"
         if last.test_accuracy is not None:
             found["Right in test"] = f"{100 * last.test_accuracy:.2f} %"
-            found["Best"] = f"{100 * max(epoch.test_accuracy for epoch in training.history):.2f} %"
+            found["Best epoch in test"] = (
+                f"{100 * max(epoch.test_accuracy for epoch in training.history):.2f} %"
+            )
     return found
 
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import shlex
 import sys
 import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from nst.engine.culprit import RATE
 from nst.errors import NstError, printable
 from nst.formats.trained import write_trained
 from nst.report import Progress
 from nst.session.interrupt import interruptible
 from nst.session.outputs import refuse_overwriting
 from nst.training import watch
-from nst.training.arguments import checkpoint_path, spelled
+from nst.training.arguments import FREE, checkpoint_path, command_line, spelled
 from nst.training.dry_run import foretold
 from nst.training.log import line, write_log
 from nst.training.page import write_page
@@ -146,9 +150,25 @@ class Run:
             self.save()
 
     def save(self) -> None:
-        """Write the trained network as it is now, checkpoint, log and report."""
+        """Write the trained network as it is now, checkpoint, log and report.
+
+        Raises
+        ------
+        NstError
+            When a file cannot be written, or weights are not finite; what was saved before stays then.
+        """
         training, files = self.training, self.files
         state, arrays = training.state()
+        for (
+            label,
+            array,
+        ) in arrays.items():  # a step that ruins the weights shows in the loss of the next one only
+            if not np.isfinite(array).all():
+                raise NstError(
+                    f"step {training.step}, learning rate {training.rate(training.step - 1):.3g}: training has "
+                    f"diverged, {label.partition('.')[2]} is not finite; {RATE}; "
+                    f"{files.checkpoint} is as it was before"
+                )
         about = {"recipe": self.plan.recipe.plain(), "step": training.step, "of": training.total}
         if training.history:
             about["test accuracy"] = training.history[-1].test_accuracy
@@ -160,10 +180,19 @@ class Run:
         write_log(files.log, training.history)
         write_page(files.report, f"{self.plan.start.name} on {self.options.command}", training, self._told())
 
+    def _command(self) -> str:
+        """Return the command that gives this training, as a shell takes it."""
+        asked = {
+            key: value for key, value in vars(self.options).items() if key not in FREE or key == "output"
+        }
+        return shlex.join(
+            ["python", "-m", "nst.train", self.options.command, *command_line(self.options.parser, asked)]
+        )
+
     def _told(self) -> dict[str, Any]:
         start = self.plan.start
         return {
-            "command": self.options.command,
+            "command": self._command(),
             "network": start.name,
             **start.sizes,
             "pictures": len(self.plan.train),

@@ -291,13 +291,13 @@ def _numbers(found: Mapping[str, Any]) -> Mapping[str, Any]:
         When there is something else in it.
     """
     if not isinstance(found, dict):
-        raise ValueError("there are no numbers")
+        raise ValueError("there is something other than numbers")
     for name, one in found.items():
         tested = name.startswith("test_")
         if type(one) in (int, float) and (tested or (one >= 0 and math.isfinite(one))):
             continue
         if one is not None or not tested:
-            raise ValueError(f"{name} is {one!r:.40}")
+            raise ValueError(f"{name} is {one!r:.40}, something other than numbers from 0")
     return found
 
 
