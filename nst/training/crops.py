@@ -23,10 +23,10 @@ KEPT = 1 << 30  # bytes of decoded photographs
 class Crops:
     """An endless stream of square crops, drawn at random from folders of photographs.
 
-    A photograph is drawn, a factor f uniform in 1 .. 2 (or up to what the photograph allows), and a square of `side` f
-    pixels somewhere in it, which is reduced to `side` pixels; of a photograph smaller than `side` the largest square is
-    enlarged. Then it is mirrored with probability 1/2, and varied in its colours and noise by the table of
-    `nst.training.variety`.
+    A photograph is drawn, a factor f uniform in 1 .. 2, and a square of `side` f pixels somewhere in it (or as large
+    as the photograph allows), which is reduced to `side` pixels; a photograph smaller than `side` is enlarged as far
+    as need be, and no further. Then it is mirrored with probability 1/2, and varied in its colours and noise by the
+    table of `nst.training.variety`.
 
     What is drawn for a step depends on the seed and the step alone: any step can be resumed at, and the number of
     workers changes nothing.
@@ -95,9 +95,7 @@ class Crops:
     def _draw(self, crop: np.ndarray, rng: np.random.Generator) -> None:
         photograph = self._photograph(int(rng.integers(len(self.files))))
         width, height = photograph.size
-        shorter = min(width, height)
-        largest = max(1.0, min(LARGEST_FACTOR, shorter / self.side))
-        extent = min(self.side * rng.uniform(1, largest), shorter)
+        extent = min(self.side * rng.uniform(1, LARGEST_FACTOR), width, height)
         left, top = rng.uniform(0, 1, 2) * (width - extent, height - extent)
         box = (left, top, min(left + extent, width), min(top + extent, height))
         pixels = np.asarray(photograph.resize((self.side, self.side), Image.Resampling.LANCZOS, box))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+MIDDLE = 127.5
+
 
 def permuted_channels(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Exchange the channels: one of the six orders, the usual one among them."""
@@ -17,9 +19,9 @@ def permuted_channels(picture: np.ndarray, rng: np.random.Generator) -> np.ndarr
 
 
 def contrast_and_colour(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return m + k (x − m) + s: contrast k in 0.5 .. 1.8 about the mean m, a shift s ~ N(0, 20²) of each channel."""
-    factor, shift = np.float32(rng.uniform(0.5, 1.8)), rng.normal(0, 20, 3).astype(np.float32)
-    mean = picture.mean()
+    """Return m + k (x − m) + s: contrast k in 0.5 .. 1.8 about the mean m, shift s within ± 40 in each channel."""
+    factor, shift = np.float32(rng.uniform(0.5, 1.8)), rng.uniform(-40, 40, 3).astype(np.float32)
+    mean = picture.mean(axis=(0, 1))
     return mean + factor * (picture - mean) + shift
 
 
@@ -30,18 +32,18 @@ def white_noise(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def blurred_noise(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Add clouds: noise that is smooth over 2 to 16 pixels, with a standard deviation between 10 and 50.
+    """Mix with noise that is smooth over 2 to 16 pixels: cloudy colours, weighted 0.2 to 1 against the picture.
 
-    It is drawn on a coarse grid, a channel at a time, and enlarged by a cubic.
+    The noise is drawn on a coarse grid and enlarged by a cubic, with a standard deviation of about 50 about the middle.
     """
-    height, width, channels = picture.shape
-    spacing, deviation = rng.uniform(2, 16), np.float32(rng.uniform(10, 50))
-    size = max(2, round(height / spacing)), max(2, round(width / spacing))
-    clouds = np.empty_like(picture)
-    for c in range(channels):
-        coarse = Image.fromarray(rng.standard_normal(size, np.float32))
-        clouds[..., c] = coarse.resize((width, height), Image.Resampling.BICUBIC)
-    return picture + deviation / clouds.std() * clouds
+    height, width, _ = picture.shape
+    spacing, weight = rng.uniform(2, 16), np.float32(rng.uniform(0.2, 1))
+    coarse = rng.standard_normal(
+        (max(2, round(height / spacing)), max(2, round(width / spacing)), 3), np.float32
+    )
+    levels = Image.fromarray(np.clip(MIDDLE + 64 * coarse, 0, 255).astype(np.uint8))
+    clouds = np.asarray(levels.resize((width, height), Image.Resampling.BICUBIC), np.float32)
+    return picture + weight * (clouds - picture)
 
 
 # How often, and what.

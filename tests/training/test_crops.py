@@ -100,7 +100,7 @@ def test_changes_are_what_they_are_called():
         contrast.std(axis=(0, 1)) / pixels.std(axis=(0, 1)),
         (contrast - pixels).mean(axis=(0, 1)),
     )
-    assert np.ptp(factors) < 1e-4 and 0.5 <= factors[0] <= 1.8 and 1 < np.abs(shifts).max() < 90
+    assert np.ptp(factors) < 1e-4 and 0.5 <= factors[0] <= 1.8 and (np.abs(shifts) <= 40).all()
     large = np.zeros((200, 200, 3), np.float32)
     deviations = [variety.white_noise(large, rng).std() for _ in range(40)]
     assert max(deviations) < 30.5 and min(deviations) < 6 and max(deviations) > 24
@@ -111,7 +111,7 @@ def test_blurred_noise_is_smooth():
     rng, grey = np.random.default_rng(6), np.full((64, 64, 3), 127.5, np.float32)
     clouds = variety.blurred_noise(grey, rng)
     near, far = (np.abs(clouds[:, :-step] - clouds[:, step:]).mean() for step in (1, 20))
-    assert 9 < clouds.std() < 51 and near < 0.7 * far
+    assert 3 < clouds.std() < 80 and near < 0.7 * far
 
 
 def test_the_table_says_how_often():
