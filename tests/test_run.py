@@ -41,7 +41,7 @@ def record() -> dict:
 
 
 def test_no_arguments_at_all(tmp_path):
-    """As a user runs it: our own pictures, a line that says where better weights are, progress, and four files."""
+    """As a user runs it: our own pictures and network, a line that says where finer ones are, progress, four files."""
     environment = {key: value for key, value in os.environ.items() if key != "NST_WEIGHTS"}
     environment["PYTHONPATH"] = str(Path(__file__).parent.parent)
     done = subprocess.run(
@@ -50,7 +50,9 @@ def test_no_arguments_at_all(tmp_path):
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     lines = [line for line in done.stderr.splitlines() if not line.startswith("compiling")]
-    assert "`python -m nst.weights get vgg19`" in lines[0]
+    assert lines[0] == (
+        "network: slim, which comes with nst; --network vgg19 paints finer, after `python -m nst.weights get vgg19`"
+    )
     assert [line.split("  ")[0] for line in lines[1:3]] == ["1/2", "2/2"]
     assert lines[-1] == "all 2 iterations done; wrote out.png, out.json, out.html"
     assert sorted(os.listdir(tmp_path)) == FILES
@@ -298,14 +300,23 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_files(door, pictures, paint,
 
 
 def test_real_weights_are_found_and_named(door, pictures, real_weights_path, monkeypatch):
-    """With $NST_WEIGHTS the run takes VGG-19 by itself, says where it ends, and what it takes instead."""
+    """VGG-19 is taken when asked for, or when $NST_WEIGHTS names its file; it says where it ends and what it takes.
+
+    Where it merely lies in that folder, our own network paints as everywhere, and the line says that it is there.
+    """
     monkeypatch.setenv("NST_WEIGHTS", str(real_weights_path.parent))
     ended = door(main, *pictures, "--size", 32, "--dry-run")
+    assert "network: slim, which comes with nst; --network vgg19 paints finer\n" in ended.out
+    assert "content layers: relu3_2" in ended.out and "end at" not in ended.out
+    monkeypatch.setenv("NST_WEIGHTS", str(real_weights_path))
+    assert f"network: vgg19 from {real_weights_path}" in door(main, *pictures, "--size", 32, "--dry-run").out
+    monkeypatch.setenv("NST_WEIGHTS", str(real_weights_path.parent))
+    ended = door(main, *pictures, "--network", "vgg19", "--size", 32, "--dry-run")
     assert ended.status == 0, ended
     assert f"network: vgg19 from {real_weights_path}" in ended.out
     assert "end at relu4_1" in ended.out and "content layers: relu3_2" in ended.out
     assert "style layers: relu1_1, relu2_1, relu3_1, relu4_1, weight" in ended.out
-    refused = door(main, *pictures, "--size", 32, "--content-layers", "relu4_2")
+    refused = door(main, *pictures, "--network", "vgg19", "--size", 32, "--content-layers", "relu4_2")
     assert (
         refused.status == 2
         and "did you mean 'relu4_1'" in refused.err

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from PIL import Image
+
 from lessons.figures.drawing import (
     BLUE,
     GREEN,
@@ -33,7 +35,7 @@ PAIRS = (
     ("photos/skimage_astronaut.png", "paintings/kandinsky_composition_vii_1913.jpg"),
     ("photos/kodim19.png", "paintings/hokusai_great_wave_1831.jpg"),
 )
-SIZE = 256
+SIZE, SHOWN = 256, 176
 
 
 @figure("own-curve.svg")
@@ -68,6 +70,6 @@ def painted() -> Drawn:
             content, style = (square(images() / one, SIZE, zoom=True) for one in pair)
             result = paint(network, (content, style))
             found = judge(teacher, result, (content, style))
-            shown.append(picture(result[0]))
+            shown.append(picture(result[0]).resize((SHOWN, SHOWN), Image.Resampling.LANCZOS))
             captions.append(f"{name}: style {found.style:.4f}, content {found.content:.2f}")
     return panels(shown, captions, columns=3)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import site
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import nst
 from nst.errors import NstError, nearest
 
 CAFFE_MEAN = (103.939, 116.779, 123.68)
@@ -246,7 +249,18 @@ _PATTERNS = ("{0}.h5", "{0}*.h5", "{0}*.pth", "{0}*.safetensors", "{0}*.npz", "{
 _PATTERNS += ("{0}*.npy", "bvlc_{0}*.npz", "bvlc_{0}*.caffemodel")
 
 
+BUNDLED = "slim"
+"""The network that comes with the program."""
+
 _CUT = "-cut"  # `nst.networks.CUT`, whose import takes a moment that --help should not take
+
+
+def bundled_weights() -> Path | None:
+    """Return the file of the network that comes with the program: in `weights/` of a clone, or where pip puts it."""
+    root = Path(nst.__file__).parents[1]
+    shared = (Path(base, "share", "nst") for base in (root, sys.prefix, site.getuserbase()))
+    found = (folder / f"{BUNDLED}.h5" for folder in (root / "weights", *shared))
+    return next(filter(Path.is_file, found), None)
 
 
 def find_weights(network: str) -> Path | None:
@@ -254,7 +268,8 @@ def find_weights(network: str) -> Path | None:
 
     `$NST_WEIGHTS` comes first, a file or a folder, then the cache folder. In a folder `{network}.h5` comes
     first, then `{network}*` with the endings .h5, .pth, .safetensors, .npz, .mat, .caffemodel and .npy, in
-    this order, and the first by name within one ending; then `bvlc_{network}*`, as Caffe's own are called.
+    this order, and the first by name within one ending; then `bvlc_{network}*`, as Caffe's own are called. What comes
+    with the program is found nowhere else than beside it, so that every machine paints the same.
 
     Raises
     ------
@@ -266,6 +281,8 @@ def find_weights(network: str) -> Path | None:
         raise NstError(f"NST_WEIGHTS names {named}, which does not exist; mend it or unset it")
     if named and os.path.isfile(named):
         return Path(named)
+    if network == BUNDLED:
+        return bundled_weights()
     for folder in ([Path(named)] if named else []) + [cache_folder()]:
         for pattern in _PATTERNS:
             found = (path for path in folder.glob(pattern.format(network)) if path.is_file())

@@ -109,8 +109,8 @@ def add_network(group: argparse._ArgumentGroup, pooling: str) -> None:
     add = group.add_argument
     add(
         "--network",
-        choices=("vgg19", "vgg16", "random"),
-        help="default: vgg19 if its weights are found, else random",
+        choices=("slim", "vgg19", "vgg16", "random"),
+        help="default: slim, which comes with nst; vgg19 paints finer, once `nst.weights get vgg19` has fetched it",
     )
     add(
         "--weights",

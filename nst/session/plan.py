@@ -16,6 +16,7 @@ from nst.engine import Layout, Objective, StyleTransfer, fit, parse_memory
 from nst.engine.budget import settled_process
 from nst.errors import NstError
 from nst.files import sha256
+from nst.formats.known import BUNDLED
 from nst.networks import CUT, Network, Weights, build, fused
 from nst.networks.extent import TooSmall, shapes
 from nst.networks.vgg import BLOCKS
@@ -196,7 +197,8 @@ def make_plan(options: argparse.Namespace, process: int | None = None) -> Plan:
     style = choose_layers(options.style_layers, STYLE_LAYERS, network, "style")
     notes = [line]
     absent = [name for name in (CONTENT_LAYERS[0], *STYLE_LAYERS) if name not in network.nodes]
-    if absent and not (options.content_layers and options.style_layers):
+    whole = weights.network == BUNDLED  # there is no more of it
+    if absent and not whole and not (options.content_layers and options.style_layers):
         notes.append(
             f"these weights end at {network.names[-1]}: no {', '.join(absent)}; using {spell({**content, **style})}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from nst import formats
 from nst.errors import NstError
-from nst.formats.known import find_weights
+from nst.formats.known import BUNDLED, find_weights
 from nst.images import Picture, fit_size, load, match_colours, resize_to
 from nst.images.bundled import landscape_path, strokes_path
 from nst.networks import Weights, random_weights
@@ -146,25 +147,26 @@ def compact(picture: Picture) -> Picture:
 def read_weights(options: argparse.Namespace) -> tuple[Weights, Path | None, str]:
     """Return the weights of the network that is asked for, their file if any, and a line that says which they are.
 
-    Without `--network` and `--weights` this is VGG-19 where its weights are found, else the small random network.
+    Without `--network` and `--weights` this is the network that comes with the program, wherever it runs: unless
+    `$NST_WEIGHTS` names a file, which then says as much as `--weights`.
     """
     if options.network == "random":
         if options.weights:
             raise NstError("--weights: the random network has none; leave out one of --network and --weights")
         return random_weights(), None, "network: random filters"
-    wanted = options.network or "vgg19"
+    chosen = options.network or options.weights or os.path.isfile(os.environ.get("NST_WEIGHTS", ""))
+    wanted = options.network or ("vgg19" if chosen else BUNDLED)
     found = Path(options.weights) if options.weights else find_weights(wanted)
-    if found is not None:
-        weights = formats.read(found, options.network)
+    if found is None:
+        raise NstError(
+            f"no weights of {wanted} are here; `python -m nst.weights get {wanted}` fetches them, or name a file with "
+            "--weights"
+        )
+    weights = formats.read(found, options.network)
+    if chosen:
         return weights, found, f"network: {weights.network} from {found}"
-    get = f"`python -m nst.weights get {wanted}`"
-    if options.network:
-        raise NstError(f"no weights of {wanted} are here; {get} fetches them, or name a file with --weights")
-    return (
-        random_weights(),
-        None,
-        f"network: small random filters, a stand-in; {get} brings VGG-19, which paints far better",
-    )
+    finer = "" if find_weights("vgg19") else ", after `python -m nst.weights get vgg19`"
+    return weights, found, f"network: {BUNDLED}, which comes with nst; --network vgg19 paints finer{finer}"
 
 
 def settled(options: argparse.Namespace, weights: Weights, found: Path | None) -> argparse.Namespace:

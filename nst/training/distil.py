@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,66 +14,9 @@ from nst.losses.regression import energy, rectified_regression_loss, regression_
 from nst.networks import Network
 from nst.optimizers import AdamW, Groups
 from nst.training.average import Average, arrays, take
+from nst.training.distillation import TAPS, Distillation
 from nst.training.readout import Readout, independent
 from nst.training.units import revive, scale_units
-
-TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-"""Where style is read, and where Gram matrices are learned."""
-
-
-@dataclass(frozen=True)
-class Distillation:
-    """All that a distillation depends on, besides its pictures.
-
-    Attributes
-    ----------
-    steps : int
-    batch, side : int
-        Crops in a step, and their side in pixels.
-    learning_rate : float
-        Of a layer whose initial weights have the deviation 0.034, which is He's for 1728 inputs; the others learn in
-        proportion to theirs, to the power 0.75. A cosine to 0, with a warm-up of 60 steps in each stage.
-    stages : tuple of (float, int, int)
-        From this share of the steps on, learn this many blocks, on crops of this side.
-    gram_weight, gram_from : float
-        The weight of the Gram matrices at the taps, and the share of the steps from which on they count.
-    between : float
-        The weight of the layers between the taps from then on; 1 before.
-    clip : float
-        The largest norm of a gradient.
-    average : float
-        Of the moving average of the weights, which is what is validated and saved.
-    check_every : int
-        Steps between two looks for silent units, in the first half.
-    seed : int
-    """
-
-    steps: int = 6000
-    batch: int = 4
-    side: int = 128
-    learning_rate: float = 1e-3
-    stages: tuple[tuple[float, int, int], ...] = ((0.0, 1, 64), (0.04, 2, 96), (0.12, 3, 96), (0.25, 4, 128))
-    gram_weight: float = 0.5
-    gram_from: float = 0.5
-    between: float = 0.3
-    clip: float = 1.0
-    average: float = 0.995
-    check_every: int = 200
-    seed: int = 0
-
-    def rate(self, step: int) -> float:
-        """Return the learning rate of a step, counted from 0."""
-        since = step - max(start for start in self.starts() if start <= step)
-        return self.learning_rate * min(1, (since + 1) / 60) * (1 + math.cos(math.pi * step / self.steps)) / 2
-
-    def stage(self, step: int) -> tuple[int, int]:
-        """Return how many blocks learn at a step, and the side of the crops."""
-        behind = sum(start <= step for start in self.starts())
-        return self.stages[behind - 1][1:]
-
-    def starts(self) -> list[int]:
-        """Return the first step of each stage."""
-        return [round(share * self.steps) for share, _, _ in self.stages]
 
 
 class Distiller:
@@ -155,7 +97,8 @@ class Distiller:
                 entering[tap][some] = gradient.reshape(entering[tap][some].shape)
             self.answers[name] = self.answers.get(name, 0) + (features[name][some] > 0).mean((0, 1, 2))
         _, gradients = self.student.gradients(entering, tape, image=False)
-        clipped(gradients, recipe.clip)
+        if not math.isfinite(clipped(gradients, recipe.clip)):
+            raise NstError(f"step {step + 1}: the gradient is not finite; lower the learning rate")
         self.optimizer.update(self.student.parameters(), gradients, recipe.rate(step))
         self.average.update()
         self.done += 1
@@ -175,6 +118,11 @@ class Distiller:
         recipe, readout, whole = self.recipe, self.readouts[name], energy(t)
         late = self.done >= round(recipe.gram_from * recipe.steps)
         f, t = as_rows(features[name][some]), as_rows(t)
+        if not np.isfinite(f).all():
+            raise NstError(
+                f"step {self.done + 1}: the features of {name} are not finite; lower the learning rate, or look at the "
+                "pictures"
+            )
         readout.absorb(f, t)
         read = np.ascontiguousarray(readout.matrix[:, readout.read])
         losses[name], gradient = regression_loss(f, read, np.ascontiguousarray(t[:, readout.read]), whole)
@@ -274,15 +222,25 @@ class Distiller:
             family, _, name = label.partition(":")
             families.setdefault(family, {})[name] = array
         try:
+            done, blocks, revived, averaged = (
+                plain[key] for key in ("done", "blocks", "revived", "averaged")
+            )
+            if not all(type(count) is int and count >= 0 for count in (done, blocks, revived, averaged)):
+                raise NstError("the counts in the checkpoint make no sense; start anew")
+            if done > self.recipe.steps or blocks != (self.recipe.stage(done - 1)[0] if done else 0):
+                raise NstError(f"the checkpoint is at step {done} of {self.recipe.steps}; start anew")
+            answers = families.get("answers", {})
+            for name, heard in answers.items():
+                if heard.shape != self.readouts[name].matrix.shape[:1]:
+                    raise NstError(f"the checkpoint is of another network at {name}; start anew")
             take(self.student, families["student"], "the student")
-            self.average.load(families["average"], plain["averaged"])
+            self.average.load(families["average"], averaged)
             self.optimizer.load(families.get("optimizer", {}))
             for name, readout in self.readouts.items():
                 readout.load(families[f"readout.{name}"])
-            self.answers = families.get("answers", {})
-            self.done, self.blocks, self.revived = plain["done"], plain["blocks"], plain["revived"]
-        except (KeyError, TypeError) as error:
+        except KeyError as error:
             raise NstError(f"the checkpoint lacks {error!s:.100}; start anew") from error
+        self.answers, self.done, self.blocks, self.revived = answers, done, blocks, revived
 
     def validate(self, images: Sequence[np.ndarray]) -> dict[str, tuple[float, float]]:
         """Return, for each layer that learns, the errors of features and of Gram matrices of the averaged student.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from nst.report.charts import line_chart
 from nst.report.colours import colours
 from nst.report.document import document
-from nst.training.distil import TAPS
+from nst.training.distillation import TAPS
 
 CHARTS = {
     "features": "What the student cannot tell of the teacher's features, as a share of them",

@@ -19,9 +19,12 @@ from nst.images.folder import pictures_in
 from nst.networks import build, fused
 from nst.networks.slim import fresh_slim, slim_weights
 from nst.report import duration
+from nst.session.outputs import refuse_overwriting
 from nst.training.crops import Crops
-from nst.training.distil import TAPS, Distillation, Distiller
+from nst.training.distil import Distiller
 from nst.training.distil_report import page
+from nst.training.distillation import TAPS, Distillation
+from nst.training.likeness import likeness
 from nst.training.training_checkpoint import TrainingCheckpoint, load_training, save_training
 
 FIRST = 16  # crops by which scales are set
@@ -58,6 +61,10 @@ class Session:
             raise NstError(
                 "there is no teacher: `python -m nst.weights get vgg19` fetches it, or name a file with --teacher"
             )
+        if not self.output.parent.is_dir():
+            raise NstError(f"cannot write {self.output}: the folder {self.output.parent} does not exist")
+        written = [self.output, *(self._beside(ending) for ending in (".checkpoint.npz", ".csv", ".html"))]
+        refuse_overwriting(options.output, written, [found])
         self.teacher = formats.read(found, "vgg19")
         files = [path for path, _ in pictures_in(options.pictures)]
         if len(files) < HELD_OUT:
@@ -95,7 +102,12 @@ class Session:
         if stopped and distiller.done < recipe.steps:
             yield "stopped; --resume goes on"
         else:
+            formats.write(self.output, self._weights(), self.options.dtype)  # which may be asked for anew
             yield f"{self.output}: {self.output.stat().st_size:,} bytes"
+            found = likeness(distiller.average.network, self.teacher, distiller.readouts)
+            yield "median cosine of kernels to the teacher's: " + ", ".join(
+                f"{name} {cosine:.2f}" for name, cosine in found.items()
+            )
 
     def _stage(self) -> Iterator[None]:
         """Do steps as long as crops of one size are learned from."""
@@ -173,13 +185,19 @@ class Session:
                 raise NstError(
                     f"the checkpoint was made with another value of {key}; start anew without --resume"
                 )
-        try:
-            self.rows, self.seconds = saved.state["rows"], float(saved.state["seconds"])
-            self.distiller.load(saved.state, saved.arrays)
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, NstError):
-                raise
-            raise NstError(f"the checkpoint makes no sense ({error!s:.100}); start anew") from error
+        rows, seconds = saved.state.get("rows"), saved.state.get("seconds")
+        if not (isinstance(rows, list) and all(map(_is_row, rows)) and _is_number(seconds)):
+            raise NstError("the log in the checkpoint makes no sense; start anew")
+        self.rows, self.seconds = rows, float(seconds)
+        self.distiller.load(saved.state, saved.arrays)
 
     def _beside(self, ending: str) -> Path:
         return self.output.with_suffix(ending)
+
+
+def _is_row(row: object) -> bool:
+    return isinstance(row, list) and len(row) == len(COLUMNS) and all(map(_is_number, row))
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float)

@@ -10,7 +10,7 @@ from pathlib import Path
 from nst.cli import Parser
 from nst.errors import NstError
 from nst.session.values import number, whole
-from nst.training.distil import Distillation
+from nst.training.distillation import Distillation
 
 DESCRIPTION = """Teach a narrow VGG, from random weights, to tell the features of VGG-19, by photographs of any kind.
 What it becomes serves style transfer as its teacher does."""
@@ -64,6 +64,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Distil, or go on with it; write weights, log and curve."""
+    from nst.session.interrupt import interruptible
     from nst.training.distil_session import Session
 
     if Path(options.output).suffix != ".h5":
@@ -71,10 +72,10 @@ def run(options: argparse.Namespace) -> int:
             f"cannot write {options.output}: the canonical format is HDF5, so the name must end in .h5"
         )
     session = Session(options, recipe_of(options))
-    started = time.monotonic()
-    limit = 60 * options.stop_after if options.stop_after else float("inf")
-    for line in session.run(lambda: time.monotonic() - started > limit):
-        print(line, flush=True)
+    limit = time.monotonic() + 60 * options.stop_after if options.stop_after else float("inf")
+    with interruptible() as interrupted:
+        for line in session.run(lambda: interrupted() or time.monotonic() > limit):
+            print(line, flush=True)
     return 0
 
 

@@ -6,9 +6,11 @@ import hashlib
 
 import pytest
 
+from nst import formats
 from nst.errors import NstError
 from nst.formats import known as known_files
-from nst.formats.known import KnownFile, find_weights, fingerprint, official, weights_folder
+from nst.formats.known import KnownFile, bundled_weights, find_weights, fingerprint, official, weights_folder
+from nst.networks import vgg_shapes
 
 PAYLOAD = bytes(range(256)) * 10
 KNOWN = KnownFile("tiny.h5", "vgg19", "keras-h5", bytes=len(PAYLOAD), md5=hashlib.md5(PAYLOAD).hexdigest())
@@ -81,3 +83,27 @@ def test_find_weights_order(tmp_path, monkeypatch):
     monkeypatch.setenv("NST_WEIGHTS", str(tmp_path / "missing"))
     with pytest.raises(NstError, match="NST_WEIGHTS"):
         find_weights("vgg19")
+
+
+def test_our_own_network_is_found_beside_the_program(tmp_path, monkeypatch):
+    """Whatever lies in the named folder, `slim` is the file that comes with the program, of known size and terms."""
+    monkeypatch.setenv("NST_WEIGHTS", str(tmp_path))
+    (tmp_path / "slim.h5").write_bytes(b"another")
+    found = find_weights("slim")
+    assert found == bundled_weights() and found.name == "slim.h5" and found.parent != tmp_path
+    assert found.stat().st_size < 8 << 20
+    weights = formats.read(found)
+    assert (weights.network, weights.licence) == ("slim", "MIT")
+    assert {name: array.shape for name, array in weights.arrays.items()} == vgg_shapes("slim")
+
+
+def test_our_own_network_is_found_where_pip_puts_it(tmp_path, monkeypatch):
+    """Installed from a wheel it lies in `share/nst` below the environment; where it is nowhere, there is none."""
+    monkeypatch.setattr(known_files.nst, "__file__", str(tmp_path / "site" / "nst" / "__init__.py"))
+    monkeypatch.setattr(known_files.sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(known_files.site, "getuserbase", lambda: str(tmp_path / "user"))
+    assert bundled_weights() is None
+    folder = tmp_path / "share" / "nst"
+    folder.mkdir(parents=True)
+    (folder / "slim.h5").touch()
+    assert bundled_weights() == folder / "slim.h5"

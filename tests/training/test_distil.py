@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,11 @@ from nst.networks.slim import fresh_slim, slim_weights
 from nst.networks.vgg import BLOCKS, vgg_shapes
 from nst.train import main
 from nst.training import distil_session, train_distil
-from nst.training.distil import TAPS, Distillation, Distiller, clipped, loudness
+from nst.training.distil import Distiller, clipped, loudness
 from nst.training.distil_session import HELD_OUT
+from nst.training.distillation import TAPS, Distillation
+from nst.training.likeness import likeness
+from nst.training.readout import Readout
 from nst.training.training_checkpoint import load_training
 from nst.training.units import revive, scale_units
 
@@ -246,4 +250,81 @@ def test_too_few_photographs_are_refused(tmp_path, teacher_file):
     with pytest.raises(NstError, match="1 photographs are too few"):
         main(
             ["distil", str(tmp_path / "one.png"), "--teacher", teacher_file, "-o", str(tmp_path / "slim.h5")]
+        )
+
+
+def test_likeness_knows_the_teachers_own_kernels():
+    """Kernels that are the teacher's have the cosine 1, also told in turned inputs; drawn ones have less."""
+    rng = np.random.default_rng(11)
+    network = toy((4, 5, 6, 7), 12).unfreeze()
+    arrays = {f"{name}.weight": of["weight"].copy() for name, of in network.parameters().items()}
+    readouts = {
+        name: Readout(width, width) for name, width in (("relu1_1", 4), ("relu1_2", 4), ("relu2_1", 5))
+    }
+    readouts["relu2_1"] = Readout(5, 5, direct=[3, 1, 0, 2, 4])
+    turn = np.linalg.qr(rng.standard_normal((4, 4)))[0]
+    readouts["relu1_2"].matrix = turn
+    told = np.einsum("yxco,ic->yxio", arrays["conv2_1.weight"], turn)
+    network.nodes["conv2_1"].layer.weight = told[..., [3, 1, 0, 2, 4]]
+    found = likeness(network, Weights(arrays, "vgg19", "RGB"), readouts)
+    assert found["conv1_1"] == pytest.approx(1) and found["conv2_1"] == pytest.approx(1)
+    assert found["chance"] < 0.8 and set(found) == {"conv1_1", "chance", "conv2_1"}
+    turned = {
+        name: array[:, :, ::-1] if name == "conv1_1.weight" else array for name, array in arrays.items()
+    }
+    assert likeness(network, Weights(turned, "vgg19", "BGR"), readouts)["conv1_1"] == pytest.approx(1)
+
+
+def test_the_teacher_is_not_written_over(teacher_file, photographs):
+    """An output that leads to the teacher's file, or to a folder that is not there, is refused before any work."""
+    before = Path(teacher_file).read_bytes()
+    with pytest.raises(NstError, match="would overwrite an input"):
+        main(["distil", photographs, "--teacher", teacher_file, "-o", teacher_file])
+    assert Path(teacher_file).read_bytes() == before
+    with pytest.raises(NstError, match="does not exist"):
+        main(
+            [
+                "distil",
+                photographs,
+                "--teacher",
+                teacher_file,
+                "-o",
+                str(Path(teacher_file).parent / "no" / "slim.h5"),
+            ]
+        )
+
+
+def test_divergence_is_told_and_nothing_moves():
+    """A pixel that is no number, or a rate that throws weights away, ends in a line; the weights stay as they were."""
+    it, bad = learn(distiller(), 3), pictures(4)
+    before = {name: array.copy() for name, array in it.state()[1].items() if name.startswith("student")}
+    bad[0, 8:16, 8:16] = np.nan
+    with pytest.raises(NstError, match="step 4: the features of relu1_1 are not finite"):
+        it.step(bad)
+    assert it.done == 3 and all(np.array_equal(it.state()[1][name], before[name]) for name in before)
+    wild = distiller(dataclasses.replace(RECIPE, learning_rate=1e30))
+    with pytest.raises(NstError, match="lower the learning rate"), np.errstate(all="ignore"):
+        learn(wild, 5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"done": "x"}, {"done": -5}, {"done": 10**9}, {"blocks": 3}, {"revived": None}, {"averaged": -1}],
+    ids=str,
+)
+def test_edited_counts_are_refused(change):
+    """Counts that are none, or do not belong together, are told in a line."""
+    plain, arrays = learn(distiller(), 3).state()
+    with pytest.raises(NstError, match="start anew"):
+        distiller().load({**plain, **change}, arrays)
+
+
+def test_edited_arrays_are_refused():
+    """So are answers of another width, and a family that is missing."""
+    plain, arrays = learn(distiller(), 3).state()
+    with pytest.raises(NstError, match="another network at relu1_1"):
+        distiller().load(plain, {**arrays, "answers:relu1_1": np.zeros(3)})
+    with pytest.raises(NstError, match="lacks"):
+        distiller().load(
+            plain, {name: array for name, array in arrays.items() if not name.startswith("average")}
         )
