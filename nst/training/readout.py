@@ -86,10 +86,9 @@ class Readout:
         width = len(self.squares)
         level = max(float(np.trace(self.squares)), 1e-30) * self.ridge / width
         system = self.squares + level * np.eye(width)
+        wanted = self.products[:, self.read]
         try:
-            self.matrix[:, self.read] = scipy.linalg.solve(
-                system, self.products[:, self.read], assume_a="pos"
-            )
+            self.matrix[:, self.read] = scipy.linalg.solve(system, wanted, assume_a="pos")
         except (ValueError, np.linalg.LinAlgError) as error:  # as when features have grown beyond all measure
             raise NstError(f"no readout can be solved for ({error}); lower the learning rate") from error
 
