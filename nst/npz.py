@@ -71,6 +71,11 @@ def read_npz(
         raise NstError(f"{what} {found} is damaged or no {what} ({cause:.200}); {remedy}") from error
 
 
+def family(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Return the arrays whose names begin with `prefix`, by the rest of their names."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
 def _members(path: os.PathLike) -> dict[str, np.ndarray]:
     """Read the members of an uncompressed npz, each only after its header agrees with the bytes that are there."""
     arrays = {}

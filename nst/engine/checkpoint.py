@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nst.npz import read_npz, write_npz
+from nst.npz import family, read_npz, write_npz
 
 FORMAT = "nst checkpoint 2"
 _META = {
@@ -86,15 +86,11 @@ def _parse(meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Checkpoint:
         raise ValueError(f"the image is {image.dtype} {image.shape}, not float32 (1, H, W, 3)")
     if not np.isfinite(image).all():
         raise ValueError("the image is not finite")
-    thumbnails = {int(number): picture for number, picture in _family(arrays, "thumbnail.").items()}
+    thumbnails = {int(number): picture for number, picture in family(arrays, "thumbnail.").items()}
     if any(p.dtype != np.uint8 or p.ndim != 3 or p.shape[2] != 3 or not p.size for p in thumbnails.values()):
         raise ValueError("a thumbnail is not (h, w, 3) uint8")
     rest = {key: _typed(meta, key, kind) for key, kind in _META.items()}
-    return Checkpoint(image=image, optimizer=_family(arrays, "optimizer."), thumbnails=thumbnails, **rest)
-
-
-def _family(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    return Checkpoint(image=image, optimizer=family(arrays, "optimizer."), thumbnails=thumbnails, **rest)
 
 
 def _typed(meta: dict[str, Any], key: str, kind: type) -> Any:

@@ -8,10 +8,8 @@ from nst.networks.network import Network
 from nst.networks.vgg import vgg, vgg_shapes
 from nst.networks.weights import Weights
 
-MEAN, SCALE = (
-    (123.7, 116.8, 103.9),
-    (1 / 64,) * 3,
-)  # of photographs' red, green and blue; about their deviation
+MEAN = (123.7, 116.8, 103.9)  # of photographs' red, green and blue
+SCALE = (1 / 64,) * 3  # about one over their deviation
 
 
 def fresh_slim(seed: int = 0) -> Network:
@@ -31,10 +29,8 @@ def fresh_slim(seed: int = 0) -> Network:
 
 
 def slim_weights(network: Network, notes: list[str]) -> Weights:
-    """Return what a file holds of a network `slim`."""
-    arrays = {f"{name}.{part}": array for name, of in _arrays(network).items() for part, array in of.items()}
+    """Return what a file holds of a network `slim` that is not frozen."""
+    arrays = {
+        f"{name}.{part}": array for name, of in network.parameters().items() for part, array in of.items()
+    }
     return Weights(arrays, "slim", "RGB", MEAN, SCALE, "nst.train distil", licence="MIT", notes=notes)
-
-
-def _arrays(network: Network) -> dict[str, dict[str, np.ndarray]]:
-    return {name: node.layer.parameters() for name, node in network.nodes.items() if node.layer.parameters()}

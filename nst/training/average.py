@@ -51,7 +51,7 @@ class Average:
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the arrays by `layer.name`."""
-        return {f"{layer}.{name}": array for layer, name, array in arrays(self.network)}
+        return labelled(self.network)
 
     def load(self, state: Mapping[str, np.ndarray], count: int) -> None:
         """Take over what `state` returned after `count` steps; see `take`."""
@@ -65,6 +65,11 @@ def arrays(network: Network, frozen: bool = False) -> Iterator[tuple[str, str, n
         if frozen or not node.layer.frozen:
             for name, array in node.layer.state().items():
                 yield node.name, name, array
+
+
+def labelled(network: Network) -> dict[str, np.ndarray]:
+    """Return the arrays that training changes by `layer.name`."""
+    return {f"{layer}.{name}": array for layer, name, array in arrays(network)}
 
 
 def take(network: Network, state: Mapping[str, np.ndarray], what: str) -> None:

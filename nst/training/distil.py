@@ -13,7 +13,7 @@ from nst.losses.gram import gram
 from nst.losses.regression import energy, rectified_regression_loss, regression_loss, relative_gram_loss
 from nst.networks import Network
 from nst.optimizers import AdamW, Groups
-from nst.training.average import Average, arrays, take
+from nst.training.average import Average, labelled, take
 from nst.training.distillation import TAPS, Distillation
 from nst.training.readout import Readout, independent
 from nst.training.units import revive, scale_units
@@ -199,7 +199,7 @@ class Distiller:
     def state(self) -> tuple[dict[str, int], dict[str, np.ndarray]]:
         """Return all that `load` needs to go on, besides what was given at the start: numbers, and arrays."""
         families = {
-            "student": {f"{layer}.{name}": array for layer, name, array in arrays(self.student)},
+            "student": labelled(self.student),
             "average": self.average.state(),
             "optimizer": self.optimizer.state(),
             "answers": self.answers,

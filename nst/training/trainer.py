@@ -14,8 +14,9 @@ import numpy as np
 from nst.engine.training_step import Trained, training_step
 from nst.errors import NstError
 from nst.networks import Network
+from nst.npz import family
 from nst.optimizers import SGD, SPARED, Groups
-from nst.training.average import Average, arrays, take
+from nst.training.average import Average, labelled, take
 from nst.training.evaluate import Pictures, evaluate
 from nst.training.recipe import Recipe
 from nst.training.schedule import learning_rate
@@ -171,7 +172,7 @@ class Training:
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return all that `load` needs to go on: what JSON can carry, and arrays."""
         families = {
-            "network": {f"{layer}.{name}": array for layer, name, array in arrays(self.network)},
+            "network": labelled(self.network),
             "optimizer": self.optimizer.state(),
             "average": self.average.state() if self.average else {},
         }
@@ -217,10 +218,10 @@ class Training:
         rng.bit_generator.state = plain["rng"]
         sums = Sums(**_numbers(plain["sums"]))
         history = [Epoch(**_numbers(epoch)) for epoch in plain["history"]]
-        take(self.network, _family(found, "network."), "the network")
-        self.optimizer.load(_family(found, "optimizer."))
+        take(self.network, family(found, "network."), "the network")
+        self.optimizer.load(family(found, "optimizer."))
         if self.average:
-            self.average.load(_family(found, "average."), averaged)
+            self.average.load(family(found, "average."), averaged)
         self.rng, self.sums, self.history = rng, sums, history
         self.step, self.seconds, self.losses = step, float(seconds), found["losses"].tolist()
 
@@ -299,7 +300,3 @@ def _numbers(found: Mapping[str, Any]) -> Mapping[str, Any]:
         if one is not None or not tested:
             raise ValueError(f"{name} is {one!r:.40}, something other than numbers from 0")
     return found
-
-
-def _family(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
