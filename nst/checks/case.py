@@ -72,6 +72,16 @@ def apart(rng: Random, *shape: int) -> np.ndarray:
     return ((rng.permutation(n) + 1) / n * rng.choice([-1.0, 1.0], n)).reshape(shape)
 
 
+def plain(layer: Any, *shape: int, scale: float = 1.0) -> Callable[[Random], Built]:
+    """Return what makes a case of a layer as it is and of values that are clear of kinks."""
+    return lambda rng: (layer, scale * apart(rng, *shape))
+
+
+def cases_of(layer: type, settings: dict[str, Callable[[Random], Built]], **options: Any) -> list[Case]:
+    """Return a case for each setting of a layer."""
+    return [Case(layer.__name__, what, make, **options) for what, make in settings.items()]
+
+
 def check_loss(
     loss: Callable[..., Any], x: np.ndarray, *, training: None = None, seed: int = 0
 ) -> LayerReport:

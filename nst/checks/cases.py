@@ -6,12 +6,12 @@ and all of `tests/layers/test_table.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from nst.checks.case import Built, Case, Random, apart
+from nst.checks.case import Built, Case, Random, apart, cases_of, plain
+from nst.checks.generator_cases import GENERATOR_CASES
 from nst.checks.numeric import step_for
 from nst.checks.ties import check_ties
 from nst.layers import (
@@ -77,10 +77,6 @@ def _clear_of_kinks(conv: Conv2d, x: np.ndarray) -> bool:
     return bool(clear and pixels[:, -1].min() < 0 < pixels[:, -1].max())
 
 
-def _plain(layer: Any, *shape: int, scale: float = 1.0) -> Any:
-    return lambda rng: (layer, scale * apart(rng, *shape))
-
-
 def _batch_norm(*shape: int, **options: Any) -> Any:
     def make(rng: Random) -> Built:
         gamma, beta, mean = rng.standard_normal((3, shape[-1]))
@@ -118,14 +114,10 @@ def _picture(layer: Any) -> Any:
     return lambda rng: (layer, rng.uniform(0.0, 255.0, (2, 4, 5, 3)))
 
 
-def _cases(layer: type, settings: dict[str, Callable[[Random], Built]], **options: Any) -> list[Case]:
-    return [Case(layer.__name__, what, make, **options) for what, make in settings.items()]
-
-
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 
 CASES = [
-    *_cases(
+    *cases_of(
         Conv2d,
         {
             "3x3, zero padding": _conv((2, 5, 6, 3), (3, 3), 4, padding=1),
@@ -147,7 +139,7 @@ CASES = [
         },
         linear=True,
     ),
-    *_cases(
+    *cases_of(
         ConvReLU,
         {
             "3x3": _conv_relu((1, 5, 6, 2), (3, 3), 3, padding=1),
@@ -165,37 +157,37 @@ CASES = [
             "batch, avg, uneven padding": _conv_relu((2, 5, 5, 2), (3, 2), 2, padding=(1, 0), pool="avg"),
         },
     ),
-    *_cases(ReLU, {"4 axes": _plain(ReLU(), 2, 5, 6, 3), "2 axes": _plain(ReLU(), 3, 7)}),
-    *_cases(
+    *cases_of(ReLU, {"4 axes": plain(ReLU(), 2, 5, 6, 3), "2 axes": plain(ReLU(), 3, 7)}),
+    *cases_of(
         MaxPool2d,
         {
-            "2x2": _plain(MaxPool2d(), 2, 4, 6, 3),
-            "2x2, odd picture": _plain(MaxPool2d(), 2, 5, 7, 3),
-            "2x2, odd picture, ceil": _plain(MaxPool2d(ceil_mode=True), 2, 5, 7, 3),
-            "3x3, stride 2": _plain(MaxPool2d(3, 2), 2, 7, 5, 3),
-            "3x3, stride 1, padding": _plain(MaxPool2d(3, 1, 1), 2, 5, 6, 3),
-            "3x3, stride 2, padding, ceil": _plain(MaxPool2d(3, 2, 1, ceil_mode=True), 2, 6, 7, 2),
-            "2x3, uneven stride": _plain(MaxPool2d((2, 3), (1, 2)), 2, 4, 7, 3),
+            "2x2": plain(MaxPool2d(), 2, 4, 6, 3),
+            "2x2, odd picture": plain(MaxPool2d(), 2, 5, 7, 3),
+            "2x2, odd picture, ceil": plain(MaxPool2d(ceil_mode=True), 2, 5, 7, 3),
+            "3x3, stride 2": plain(MaxPool2d(3, 2), 2, 7, 5, 3),
+            "3x3, stride 1, padding": plain(MaxPool2d(3, 1, 1), 2, 5, 6, 3),
+            "3x3, stride 2, padding, ceil": plain(MaxPool2d(3, 2, 1, ceil_mode=True), 2, 6, 7, 2),
+            "2x3, uneven stride": plain(MaxPool2d((2, 3), (1, 2)), 2, 4, 7, 3),
         },
     ),
     Case("MaxPool2d", "ties", lambda rng: (MaxPool2d(3, 2), np.ones((1, 5, 7, 2))), check=check_ties),
-    *_cases(
+    *cases_of(
         AvgPool2d,
         {
-            "2x2": _plain(AvgPool2d(), 2, 4, 6, 3),
-            "2x2, odd picture": _plain(AvgPool2d(), 2, 5, 7, 3),
-            "2x2, odd picture, ceil": _plain(AvgPool2d(ceil_mode=True), 2, 5, 7, 3),
-            "3x3, stride 2": _plain(AvgPool2d(3, 2), 2, 7, 5, 3),
-            "3x3, stride 1, padding": _plain(AvgPool2d(3, 1, 1), 2, 5, 6, 3),
-            "padding counted": _plain(AvgPool2d(3, 1, 1, count_include_pad=True), 2, 5, 6, 3),
-            "padding counted, ceil": _plain(
+            "2x2": plain(AvgPool2d(), 2, 4, 6, 3),
+            "2x2, odd picture": plain(AvgPool2d(), 2, 5, 7, 3),
+            "2x2, odd picture, ceil": plain(AvgPool2d(ceil_mode=True), 2, 5, 7, 3),
+            "3x3, stride 2": plain(AvgPool2d(3, 2), 2, 7, 5, 3),
+            "3x3, stride 1, padding": plain(AvgPool2d(3, 1, 1), 2, 5, 6, 3),
+            "padding counted": plain(AvgPool2d(3, 1, 1, count_include_pad=True), 2, 5, 6, 3),
+            "padding counted, ceil": plain(
                 AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=True), 2, 6, 7, 2
             ),
-            "2x3, uneven stride": _plain(AvgPool2d((2, 3), (1, 2)), 2, 4, 7, 3),
+            "2x3, uneven stride": plain(AvgPool2d((2, 3), (1, 2)), 2, 4, 7, 3),
         },
         linear=True,
     ),
-    *_cases(
+    *cases_of(
         BatchNorm,
         {
             "training": _batch_norm(3, 3, 4, 2),
@@ -204,13 +196,13 @@ CASES = [
         },
         training=True,
     ),
-    *_cases(
+    *cases_of(
         BatchNorm,
         {"inference": _batch_norm(3, 3, 4, 2), "inference, 2 axes": _batch_norm(6, 5)},
         training=False,
         linear=True,
     ),
-    *_cases(
+    *cases_of(
         InstanceNorm,
         {
             "scale and shift": _instance_norm(2, 4, 5, 3),
@@ -219,88 +211,91 @@ CASES = [
             "large eps": _instance_norm(2, 4, 5, 3, eps=0.5),
         },
     ),
-    *_cases(
+    *cases_of(
         LRNAcross,
         {
-            "size 5": _plain(LRNAcross(5, 0.5), 2, 2, 3, 7, scale=2.0),
-            "size 4, lopsided": _plain(LRNAcross(4, 0.5), 2, 2, 3, 7, scale=2.0),
-            "fewer channels than the window": _plain(LRNAcross(7, 0.5), 2, 3, 4, 3, scale=2.0),
-            "alpha not divided": _plain(LRNAcross(5, 0.3, 0.6, 2.0, divide=False), 2, 2, 3, 7, scale=2.0),
-            "values in the hundreds": _plain(LRNAcross(), 2, 2, 3, 7, scale=300.0),
+            "size 5": plain(LRNAcross(5, 0.5), 2, 2, 3, 7, scale=2.0),
+            "size 4, lopsided": plain(LRNAcross(4, 0.5), 2, 2, 3, 7, scale=2.0),
+            "fewer channels than the window": plain(LRNAcross(7, 0.5), 2, 3, 4, 3, scale=2.0),
+            "alpha not divided": plain(LRNAcross(5, 0.3, 0.6, 2.0, divide=False), 2, 2, 3, 7, scale=2.0),
+            "values in the hundreds": plain(LRNAcross(), 2, 2, 3, 7, scale=300.0),
         },
     ),
-    *_cases(
+    *cases_of(
         LRNWithin,
         {
-            "size 3": _plain(LRNWithin(3, 0.5), 2, 5, 4, 2, scale=2.0),
-            "size 4, lopsided": _plain(LRNWithin(4, 0.5), 2, 6, 5, 2, scale=2.0),
-            "smaller picture than the window": _plain(LRNWithin(5, 0.5), 2, 3, 4, 2, scale=2.0),
-            "alpha not divided": _plain(LRNWithin(3, 0.3, 0.6, 2.0, divide=False), 2, 5, 4, 2, scale=2.0),
-            "values in the hundreds": _plain(LRNWithin(), 2, 5, 4, 2, scale=300.0),
+            "size 3": plain(LRNWithin(3, 0.5), 2, 5, 4, 2, scale=2.0),
+            "size 4, lopsided": plain(LRNWithin(4, 0.5), 2, 6, 5, 2, scale=2.0),
+            "smaller picture than the window": plain(LRNWithin(5, 0.5), 2, 3, 4, 2, scale=2.0),
+            "alpha not divided": plain(LRNWithin(3, 0.3, 0.6, 2.0, divide=False), 2, 5, 4, 2, scale=2.0),
+            "values in the hundreds": plain(LRNWithin(), 2, 5, 4, 2, scale=300.0),
         },
     ),
-    *_cases(
+    *cases_of(
         Linear, {"with bias": _linear(4, 5, 3), "without bias": _linear(3, 4, 6, bias=False)}, linear=True
     ),
-    *_cases(Dropout, {"training": _dropout(0.4, 2, 3, 4, 3)}, training=np.random.default_rng(5), linear=True),
-    *_cases(Dropout, {"inference": _dropout(0.4, 2, 3, 4, 3)}, training=False, linear=True),
-    *_cases(GlobalAvgPool, {"2 pictures": _plain(GlobalAvgPool(), 2, 3, 4, 2)}, linear=True),
-    *_cases(Flatten, {"4 axes": _plain(Flatten(), 2, 3, 4, 2)}, linear=True),
-    *_cases(
-        Sigmoid,
-        {"0 to 1": _plain(Sigmoid(), 2, 3, 4, 3, scale=4.0), "colours": _plain(Sigmoid(255), 3, 7)},
+    *cases_of(
+        Dropout, {"training": _dropout(0.4, 2, 3, 4, 3)}, training=np.random.default_rng(5), linear=True
     ),
-    *_cases(
+    *cases_of(Dropout, {"inference": _dropout(0.4, 2, 3, 4, 3)}, training=False, linear=True),
+    *cases_of(GlobalAvgPool, {"2 pictures": plain(GlobalAvgPool(), 2, 3, 4, 2)}, linear=True),
+    *cases_of(Flatten, {"4 axes": plain(Flatten(), 2, 3, 4, 2)}, linear=True),
+    *cases_of(
+        Sigmoid,
+        {"0 to 1": plain(Sigmoid(), 2, 3, 4, 3, scale=4.0), "colours": plain(Sigmoid(255), 3, 7)},
+    ),
+    *cases_of(
         Softmax,
         {
-            "2 axes": _plain(Softmax(), 4, 6, scale=3.0),
-            "4 axes": _plain(Softmax(), 2, 3, 2, 5, scale=3.0),
+            "2 axes": plain(Softmax(), 4, 6, scale=3.0),
+            "4 axes": plain(Softmax(), 2, 3, 2, 5, scale=3.0),
         },
     ),
-    *_cases(
+    *cases_of(
         UpsampleNearest,
-        {"2": _plain(UpsampleNearest(), 2, 3, 4, 2), "3": _plain(UpsampleNearest(3), 1, 2, 3, 2)},
+        {"2": plain(UpsampleNearest(), 2, 3, 4, 2), "3": plain(UpsampleNearest(3), 1, 2, 3, 2)},
         linear=True,
     ),
-    *_cases(
+    *cases_of(
         Pad2d,
         {
-            "reflect": _plain(Pad2d(2), 2, 4, 5, 2),
-            "reflect, uneven": _plain(Pad2d(((0, 1), (3, 2))), 2, 4, 5, 2),
-            "replicate": _plain(Pad2d(2, "replicate"), 2, 4, 5, 2),
-            "circular, uneven": _plain(Pad2d(((0, 1), (3, 2)), "circular"), 2, 4, 5, 2),
-            "zero": _plain(Pad2d(2, "zero"), 2, 4, 5, 2),
+            "reflect": plain(Pad2d(2), 2, 4, 5, 2),
+            "reflect, uneven": plain(Pad2d(((0, 1), (3, 2))), 2, 4, 5, 2),
+            "replicate": plain(Pad2d(2, "replicate"), 2, 4, 5, 2),
+            "circular, uneven": plain(Pad2d(((0, 1), (3, 2)), "circular"), 2, 4, 5, 2),
+            "zero": plain(Pad2d(2, "zero"), 2, 4, 5, 2),
         },
         linear=True,
     ),
-    *_cases(
+    *cases_of(
         Fourier,
         {
-            "waves of photographs": _plain(Fourier(), 2, 5, 6, 3),
-            "white, gain 2": _plain(Fourier(0.0, 2.0), 1, 4, 5, 2),
+            "waves of photographs": plain(Fourier(), 2, 5, 6, 3),
+            "white, gain 2": plain(Fourier(0.0, 2.0), 1, 4, 5, 2),
         },
         linear=True,
     ),
-    *_cases(
+    *cases_of(
         Warp,
         {
-            "turned, zoomed, moved": _plain(Warp.turned(17, 1.3, (0.7, -1.6), fill=0.5), 2, 5, 6, 3),
-            "smaller, border within": _plain(Warp.turned(-40, 0.6), 2, 5, 6, 2),
-            "moved by whole pixels": _plain(Warp.turned(shift=(2, -1)), 1, 5, 4, 3),
+            "turned, zoomed, moved": plain(Warp.turned(17, 1.3, (0.7, -1.6), fill=0.5), 2, 5, 6, 3),
+            "smaller, border within": plain(Warp.turned(-40, 0.6), 2, 5, 6, 2),
+            "moved by whole pixels": plain(Warp.turned(shift=(2, -1)), 1, 5, 4, 3),
         },
         linear=True,
     ),
-    *_cases(Concat, {"three branches": _concat(2, 3, 1), "one branch": _concat(2)}, linear=True),
-    *_cases(
+    *cases_of(Concat, {"three branches": _concat(2, 3, 1), "one branch": _concat(2)}, linear=True),
+    *cases_of(
         Preprocess,
         {
             "BGR, as Caffe": _picture(Preprocess(CAFFE_MEAN, channel_order="BGR")),
             "RGB, three scales": _picture(Preprocess((120.0, 110.0, 100.0), (0.02, 0.03, 0.04))),
             "BGR, three scales": _picture(Preprocess(CAFFE_MEAN, (0.02, 0.03, 0.04), "BGR")),
-            "grey": _plain(Preprocess((33.3,), 0.02), 2, 4, 5, 1),
+            "grey": plain(Preprocess((33.3,), 0.02), 2, 4, 5, 1),
         },
         linear=True,
     ),
+    *GENERATOR_CASES,
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nst.checks.mistakes_activation import ACTIVATION_MISTAKES
 from nst.checks.mistakes_fused import FUSED_MISTAKES
+from nst.checks.mistakes_generators import GENERATOR_MISTAKES
 from nst.checks.mistakes_losses import LOSS_MISTAKES
 from nst.checks.mistakes_norms import NORM_MISTAKES
 from nst.checks.mistakes_pictures import PICTURE_MISTAKES
@@ -18,6 +19,7 @@ MUTATIONS: list[Mutation | WholeMutation] = [
     *FUSED_MISTAKES,
     *SIMPLE_MISTAKES,
     *NORM_MISTAKES,
+    *GENERATOR_MISTAKES,
     *PICTURE_MISTAKES,
     *LOSS_MISTAKES,
     *ACTIVATION_MISTAKES,

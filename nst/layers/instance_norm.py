@@ -75,29 +75,29 @@ class InstanceNorm(Layer):
                 "value equals its mean: give the network a larger picture"
             )
         kernel = kernels.select(x.dtype)
-        mu, variance = kernel.moments(_by_picture(x))
+        mu, variance = kernel.moments(by_picture(x))
         inv_sigma = (1 / np.sqrt(variance + self.eps)).astype(x.dtype)
         gamma, beta = (None if a is None else a.astype(x.dtype, copy=False) for a in (self.gamma, self.beta))
-        y = kernel.normalise(_by_picture(x), mu, inv_sigma, gamma, beta)
+        y = kernel.normalise(by_picture(x), mu, inv_sigma, gamma, beta)
         return y.reshape(x.shape), Saved(x, mu, inv_sigma)
 
     def backward(self, dy: np.ndarray, saved: Saved) -> np.ndarray:
         """Return dx: the three terms, for each picture and channel by itself."""
-        return self._backward(dy, saved, _sums(dy, saved))
+        return self._backward(dy, saved, sums_over_places(dy, saved))
 
     def gradients(self, dy: np.ndarray, saved: Saved) -> dict[str, np.ndarray]:
         """Return dgamma and dbeta where those exist, summed in float64; nothing when frozen."""
-        return {} if self.frozen else self._gradients(dy, _sums(dy, saved))
+        return {} if self.frozen else self._gradients(dy, sums_over_places(dy, saved))
 
     def both(self, dy: np.ndarray, saved: Saved) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return dx and the gradients, which want the same two sums."""
-        sums = _sums(dy, saved)
+        sums = sums_over_places(dy, saved)
         return self._backward(dy, saved, sums), {} if self.frozen else self._gradients(dy, sums)
 
     def _backward(self, dy, saved, sums):
         gamma = None if self.gamma is None else self.gamma.astype(dy.dtype, copy=False)
         kernel = kernels.select(dy.dtype).normalise_backward
-        dx = kernel(_by_picture(dy), _by_picture(saved.x), saved.mu, saved.inv_sigma, gamma, sums)
+        dx = kernel(by_picture(dy), by_picture(saved.x), saved.mu, saved.inv_sigma, gamma, sums)
         return dx.reshape(dy.shape)
 
     def _gradients(self, dy, sums):
@@ -106,12 +106,13 @@ class InstanceNorm(Layer):
         return {name: grads[name] for name in self.parameters()}
 
 
-def _by_picture(x: np.ndarray) -> np.ndarray:
+def by_picture(x: np.ndarray) -> np.ndarray:
     """Return (N, H, W, C) as N groups of places, (N, H W, C)."""
     n, h, w, c = x.shape
     return x.reshape(n, h * w, c)
 
 
-def _sums(dy: np.ndarray, saved: Saved) -> tuple[np.ndarray, np.ndarray]:
+def sums_over_places(dy: np.ndarray, saved: Saved) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sums over each picture's places of dy and of dy x_hat, float64 (N, 1, C)."""
     kernel = kernels.select(dy.dtype).normalise_sums
-    return kernel(_by_picture(dy), _by_picture(saved.x), saved.mu, saved.inv_sigma)
+    return kernel(by_picture(dy), by_picture(saved.x), saved.mu, saved.inv_sigma)

@@ -172,13 +172,25 @@ class Network:
         NstError
             For a tap that does not exist, and for an image that is too small: the message names the layer.
         """
-        taps = list(taps)
+        saved: dict[str, Any] = {}
+        return self._run(image, list(taps), training, saved), Tape(saved, image.shape)
+
+    def features(self, image: np.ndarray, taps: Iterable[str]) -> dict[str, np.ndarray]:
+        """Return the output at each tap, as `forward` does in inference, when nothing is to be taken back.
+
+        There is no tape, so that an activation goes as soon as no layer will read it.
+        """
+        return self._run(image, list(taps), False, None)
+
+    def _run(
+        self, image: np.ndarray, taps: list[str], training: Mode, saved: dict[str, Any] | None
+    ) -> dict[str, np.ndarray]:
         wanted = {self.resolve(tap) for tap in taps}
         needed = self.needed(wanted)
         last_use = {
             name: node.name for node in self.nodes.values() if node.name in needed for name in node.inputs
         }
-        values, saved = {self.IMAGE: image}, {}
+        values = {self.IMAGE: image}
         for node in self.nodes.values():
             if node.name not in needed:
                 continue
@@ -187,13 +199,16 @@ class Network:
             mode = False if node.layer.frozen else training
             call = (x, mode) if node.layer.has_mode else (x,)
             try:
-                values[node.name], saved[node.name] = node.layer.forward(*call)
+                values[node.name], kept = node.layer.forward(*call)
             except NstError as error:  # as when the image is too small
                 raise NstError(f"at {node.name}: {error}") from error
+            if saved is not None:
+                saved[node.name] = kept
+            del x, inputs, call, kept  # or they would keep alive what nothing reads any more
             for name in node.inputs:  # an activation goes as soon as nothing will read it
                 if last_use[name] == node.name and name not in wanted:
                     values.pop(name, None)
-        return {tap: values[self.resolve(tap)] for tap in taps}, Tape(saved, image.shape)
+        return {tap: values[self.resolve(tap)] for tap in taps}
 
     def backward(self, gradients: Mapping[str, Gradient], tape: Tape, consume: bool = False) -> np.ndarray:
         """Return the gradient of the image, given gradients with respect to features at any number of taps.

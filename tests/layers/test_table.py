@@ -130,9 +130,10 @@ def test_float32_agrees_with_float64(case: Case) -> None:
         assert_close(narrow, expected, length=length, dtype=np.float32)
 
 
-@pytest.mark.parametrize(
-    "case", [c for c in CASES if c.layer in ("Conv2d", "ConvReLU", "MaxPool2d", "AvgPool2d")], ids=str
-)
+WITH_KERNELS = ("Conv2d", "ConvReLU", "TransposedConv2d", "MaxPool2d", "AvgPool2d", "FilterResponseNorm")
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.layer in WITH_KERNELS], ids=str)
 def test_fast_kernels_agree_with_the_reference(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernels chosen for float32 agree with the NumPy definition, forward and in both backward passes."""
     layer, x = _built(case, np.float32)
@@ -190,7 +191,7 @@ PICTURES = [
     case
     for case in CASES
     if np.ndim(_parts(case.build()[1])[0]) == 4
-    and case.layer != "Concat"
+    and case.layer not in ("Concat", "Add")
     and case.what != "as large as the picture"
 ]
 
@@ -282,7 +283,10 @@ def test_frozen(case: Case) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.layer in ("Conv2d", "Linear")], ids=str)
+SAVE_FOR_WEIGHTS = ("Conv2d", "TransposedConv2d", "Linear")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.layer in SAVE_FOR_WEIGHTS], ids=str)
 def test_frozen_linear_layers_save_no_array(case: Case) -> None:
     """The input is kept for the weights' gradient alone, so a frozen network does not keep it."""
     layer, x = _built(case)
