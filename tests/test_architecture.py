@@ -40,6 +40,14 @@ ALLOWED = {
         "layers",
         "kernels",
     },
+    "feedforward": {
+        "session",
+        "images",
+        "formats",
+        "networks",
+        "layers",
+        "kernels",
+    },
     "pruning": {"engine", "images", "formats", "networks", "losses", "optimizers", "layers", "kernels"},
     "training": {
         "session",

@@ -1,0 +1,1 @@
+"""Painting in one pass through a network: trained nets, one for each style, and universal style transfer."""
