@@ -60,13 +60,14 @@ def _parser() -> Parser:
     door.add_argument(
         "--labels", metavar="FILE", help="lines of a picture and its class: counts right answers"
     )
+    _add_data(door, "whose test pictures count right answers")
     door.set_defaults(run=compare)
     return parser
 
 
 def _add_files(door: argparse.ArgumentParser) -> None:
     door.add_argument("weights", help="a weight file, in any format that is read")
-    door.add_argument("dest", help="the file to write, ending in .h5")
+    door.add_argument("dest", help="the file to write: .h5, or .npz of a network of nst.train")
     door.add_argument("--dtype", choices=("float32", "float16"), default="float32", help="of the result")
     door.add_argument("--force", action="store_true", help="overwrite")
 
@@ -79,10 +80,16 @@ def _add_pictures(door: argparse.ArgumentParser, nargs: str, required: bool) -> 
     door.add_argument("--side", type=whole(32), default=192, help="of the square looked at, in pixels")
 
 
+def _add_data(door: argparse.ArgumentParser, use: str) -> None:
+    told = f"of a network of nst.train: its data set, {use}; a folder, or CIFAR-10's archive"
+    door.add_argument("--data", metavar="PATH", help=told)
+
+
 def _add_ranking(door: argparse.ArgumentParser) -> None:
     door.add_argument("--by", choices=METHODS, default="l1", help=MEANING)
     door.add_argument("--layers", nargs="+", help="default: all whose channels another layer reads")
     _add_pictures(door, "+", False)
+    _add_data(door, "whose pictures to train on are looked at")
     door.add_argument(
         "--iterations", type=whole(1), default=64, help="steps for each maximised picture, of at most --side"
     )
@@ -105,7 +112,11 @@ def cut_door(options: argparse.Namespace) -> int:
     from nst.pruning import cut
     from nst.pruning.source import read_source, smaller
 
-    dest, source, pictures = _target(options), read_source(options.weights), _pictures(options)
+    source = read_source(options.weights)
+    dest = _target(options, source)
+    if source.trained:
+        raise NstError(f"{source.path} is a classifier, and cut makes networks to paint with: use remove")
+    pictures = _pictures(options, source)
     started = time.perf_counter()
     network = cut(source.network, pictures, options.width, options.seed)
     seconds = time.perf_counter() - started
@@ -121,7 +132,7 @@ def rank(options: argparse.Namespace) -> int:
     """Print the filters of each layer with their scores, the least important first."""
     from nst.pruning.source import read_source
 
-    for layer, scores in _scores(options, read_source(options.weights).network).items():
+    for layer, scores in _scores(options, read_source(options.weights)).items():
         order = scores.argsort(kind="stable")
         print(f"{layer}: " + ", ".join(f"{index} ({scores[index]:.4g})" for index in order))
     return 0
@@ -132,26 +143,33 @@ def remove_door(options: argparse.Namespace) -> int:
     from nst.pruning import choose, mend, remove
     from nst.pruning.source import read_source, smaller
 
-    dest, source = _target(options), read_source(options.weights)
-    kept = choose(source.network, _scores(options, source.network), options.keep)
-    network = mend(source.network, kept, _pictures(options)) if options.mend else remove(source.network, kept)
+    source = read_source(options.weights)
+    dest = _target(options, source)
+    kept = choose(source.network, _scores(options, source), options.keep)
+    if options.mend:
+        network = mend(source.network, kept, _pictures(options, source))
+    else:
+        network = remove(source.network, kept)
     rest = "what read the others was fitted to these" if options.mend else "nothing else was changed"
     note = f"{options.keep} of the filters of {', '.join(kept)}, by {options.by}; {rest}"
     return _write(dest, smaller(source, network, [note]), options.dtype, source)
 
 
-def _scores(options: argparse.Namespace, network):
+def _scores(options: argparse.Namespace, source):
     """Return the scores that the options ask for; of two near-duplicates the one goes that answers less."""
     from nst import pruning
 
+    network = source.network
     layers = [network.resolve(name) for name in options.layers or pruning.prunable(network)]
     if options.by == "l1":
         return pruning.by_kernel(network, layers)
     if options.by == "maximised":
-        pictures = _pictures(options) if options.pictures else []
+        if source.trained and source.trained.shape[2] != 3:
+            raise NstError("--by maximised makes pictures in colour, and this network sees grey ones")
+        pictures = _pictures(options, source) if options.pictures or options.data else []
         worth = pruning.by_activation(network, layers, pictures) or pruning.by_kernel(network, layers)
         return pruning.by_maximised(network, layers, _wanted(options, network), worth)
-    worth = pruning.by_activation(network, layers, pictures := _pictures(options))
+    worth = pruning.by_activation(network, layers, pictures := _pictures(options, source))
     if options.by == "activation":
         return worth
     return pruning.by_duplicates(pruning.correlations(network, layers, pictures), worth)
@@ -183,17 +201,26 @@ def _wanted(options: argparse.Namespace, network):
     return make
 
 
-def _pictures(options: argparse.Namespace):
+def _pictures(options: argparse.Namespace, source):
+    """Return the pictures to look at: of a network of nst.train those of its data set, of another one any."""
+    from nst.pruning.data import training_pictures
     from nst.pruning.source import some_pictures, square
 
+    if source.trained or getattr(options, "data", None):
+        if not options.data or options.pictures:
+            raise NstError("this looks at pictures, those that the network was trained on: name its --data")
+        return training_pictures(options.data, source, options.count)
     if not options.pictures:
         raise NstError("this looks at pictures: name files or folders with --pictures")
     return [square(path, options.side) for path in some_pictures(options.pictures, options.count)]
 
 
-def _target(options: argparse.Namespace) -> Path:
+def _target(options: argparse.Namespace, source) -> Path:
+    """Return the path to write, once it is clear that it can be."""
     target = Path(options.dest)
-    if target.suffix not in (".h5", ".hdf5"):
+    if source.trained and (target.suffix != ".npz" or options.dtype != "float32"):
+        raise NstError(f"cannot write {target}: networks of nst.train are .npz files of float32")
+    if not source.trained and target.suffix not in (".h5", ".hdf5"):
         raise NstError(f"cannot write {target}: the canonical format is HDF5, so the name must end in .h5")
     if not target.parent.is_dir():
         raise NstError(f"cannot write {target}: the folder {target.parent} does not exist")
@@ -202,16 +229,17 @@ def _target(options: argparse.Namespace) -> Path:
     return target
 
 
-def _write(dest: Path, weights, dtype: str, source) -> int:
+def _write(dest: Path, less, dtype: str, source) -> int:
     from nst.formats import write
+    from nst.formats.trained import write_trained
 
-    write(dest, weights, dtype)
-    counts = [sum(array.size for array in one.arrays.values()) for one in (source.weights, weights)]
-    print(
-        printable(
-            f"{dest}: {weights.network}, {counts[1]:,} of {counts[0]:,} numbers, {dest.stat().st_size:,} bytes"
-        )
-    )
+    if source.trained:
+        write_trained(dest, less)
+    else:
+        write(dest, less, dtype)
+    counts = [sum(array.size for array in one.arrays.values()) for one in (source.weights, less)]
+    told = f"{counts[1]:,} of {counts[0]:,} numbers, {dest.stat().st_size:,} bytes"
+    print(printable(f"{dest}: {source.weights.network}, {told}"))
     return 0
 
 
@@ -221,7 +249,7 @@ def compare(options: argparse.Namespace) -> int:
     from nst.pruning.source import read_source
 
     sources = [read_source(path) for path in options.weights]
-    for line in table(rows(sources, options.size, options.pair, options.labels)):
+    for line in table(rows(sources, options.size, options.pair, options.labels, options.data)):
         print(printable(line))
     return 0
 

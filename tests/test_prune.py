@@ -10,12 +10,17 @@ import pytest
 
 from nst import formats, images
 from nst.errors import NstError
+from nst.formats.trained import TrainedNetwork, read_trained, write_trained
 from nst.images.bundled import landscape_path, strokes_path
-from nst.networks import ARCHITECTURES, Weights, build, vgg_shapes
+from nst.images.idx import DIGITS
+from nst.networks import ARCHITECTURES, Weights, build, vgg_mnist, vgg_shapes
 from nst.prune import main
+from nst.pruning import by_kernel, choose, remove
 from nst.pruning.source import square
 from nst.run import main as run
+from nst.train import main as train
 
+CONVOLUTIONS = ("conv1_1", "conv2_1", "conv2_2", "conv3_1")
 PICTURES = [str(landscape_path()), str(strokes_path())]
 
 
@@ -38,6 +43,22 @@ def small_vgg(tmp_path) -> Path:
     path = tmp_path / "small.h5"
     formats.write(path, weights_of(table, "vgg19-cut", 8))
     return path
+
+
+@pytest.fixture
+def digits(tmp_path) -> tuple[Path, Path]:
+    """A narrow `vgg-mnist` as `nst.train` writes it, and the folder of a small data set of its kind."""
+    rng, folder = np.random.default_rng(2), tmp_path / "mnist"
+    folder.mkdir()
+    for name, count in (("train", 256), ("t10k", 40)):
+        pixels, labels = rng.integers(0, 256, (count, 28, 28)), np.arange(count) % 10
+        for kind, array in (("images-idx3", pixels), ("labels-idx1", labels)):
+            head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+            (folder / f"{name}-{kind}-ubyte").write_bytes(head + array.astype(np.uint8).tobytes())
+    network, about = vgg_mnist(1, width=8), {"test accuracy": 0.5}
+    trained = TrainedNetwork("vgg-mnist", {"width": 8}, DIGITS, (28, 28, 1), (33.3,), network, about)
+    write_trained(tmp_path / "digits.npz", trained)
+    return tmp_path / "digits.npz", folder
 
 
 @pytest.fixture
@@ -134,6 +155,75 @@ def test_answers_are_counted(door, tmp_path):
     (tmp_path / "labels.txt").write_text("\n".join(lines))
     _, out = door("compare", source, "--size", "64", "--labels", tmp_path / "labels.txt")
     assert "1 of 2" in out
+
+
+def test_a_classifier_is_cut_and_trained_on(door, digits, tmp_path):
+    """What `remove` leaves of a network of `nst.train` is its file again, which `--from` goes on with as it is."""
+    source, data = digits
+    dest, tuned = tmp_path / "cut.npz", tmp_path / "tuned.npz"
+    status, out = door("remove", source, dest, "--keep", "1/4")
+    assert status == 0 and "vgg-mnist" in out
+    whole, found = read_trained(source), read_trained(dest)
+    expected = remove(whole.network, choose(whole.network, by_kernel(whole.network, CONVOLUTIONS), 1 / 4))
+    picture = np.random.default_rng(0).uniform(0, 255, (2, 28, 28, 1)).astype(np.float32)
+    scores = [one.forward(picture, ["fc4"])[0]["fc4"] for one in (expected, found.network)]
+    np.testing.assert_array_equal(*scores)
+    assert found.arrays["conv3_1.weight"].shape == (3, 3, 4, 8) and found.classes == DIGITS
+    assert "test accuracy" not in found.about and found.about["made smaller"]["from"] == "digits.npz"
+    how = ["--epochs", "1", "--warmup", "0", "--quiet", "--from", str(dest), "-o", str(tuned)]
+    assert train(["mnist", "--data", str(data), *how]) == 0
+    shapes = [
+        {name: array.shape for name, array in read_trained(one).arrays.items()} for one in (dest, tuned)
+    ]
+    assert shapes[0] == shapes[1]
+    _, out = door("compare", source, dest, tuned, "--data", data)
+    rows = [line.split() for line in out.splitlines()]
+    assert [row[0] for row in rows[1:]] == ["digits.npz", "cut.npz", "tuned.npz"]
+    assert all(" of 40" in line and " ms" in line for line in out.splitlines()[1:])
+    assert int(rows[2][1].replace(",", "")) < 0.1 * int(rows[1][1].replace(",", ""))
+
+
+@pytest.mark.parametrize("by", ["l1", "activation"])
+def test_a_classifier_is_mended_with_its_own_pictures(door, digits, tmp_path, by):
+    """Its answers come nearer to those of the whole, and its convolutions still have no biases."""
+    source, data = digits
+    looked = ["--data", data, "--count", "64", "--keep", "3/4", "--by", by, "--layers", "conv1_1"]
+    for name, *flags in (("plain.npz",), ("mended.npz", "--mend")):
+        assert door("remove", source, tmp_path / name, *looked, *flags)[0] == 0
+    plain, mended = (read_trained(tmp_path / name) for name in ("plain.npz", "mended.npz"))
+    assert plain.arrays.keys() == mended.arrays.keys() == read_trained(source).arrays.keys()
+    picture = np.random.default_rng(4).integers(0, 256, (8, 28, 28, 1)).astype(np.float32)
+    whole, cut, fitted = (
+        one.network.forward(picture, ["relu2_1"])[0]["relu2_1"]
+        for one in (read_trained(source), plain, mended)
+    )
+    assert np.square(fitted - whole).sum() < 0.7 * np.square(cut - whole).sum()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["remove", "DIGITS", "out.h5"], "are .npz files of float32"),
+        (["remove", "DIGITS", "out.npz", "--dtype", "float16"], "are .npz files of float32"),
+        (["remove", "DIGITS", "out.npz", "--mend"], "name its --data"),
+        (["remove", "DIGITS", "out.npz", "--mend", "--pictures", PICTURES[0]], "name its --data"),
+        (["remove", "DIGITS", "out.npz", "--mend", "--data", "absent"], "absent lacks train-images"),
+        (["rank", "DIGITS", "--by", "maximised"], "sees grey ones"),
+        (["cut", "DIGITS", "out.npz", "--pictures", PICTURES[0]], "is a classifier"),
+        (["compare", "DIGITS", "--labels", "labels.txt"], "name its data set with --data"),
+        (["compare", "SMALL", "--data", "mnist"], "is no network of nst.train"),
+        (["remove", "SMALL", "out.h5", "--mend", "--data", "mnist"], "is no network of nst.train"),
+    ],
+)
+def test_what_does_not_go_with_a_classifier_is_one_line(
+    digits, small_vgg, monkeypatch, tmp_path, arguments, message
+):
+    """Formats and pictures of one kind of network are not those of the other, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    names = {"DIGITS": str(digits[0]), "SMALL": str(small_vgg)}
+    with pytest.raises(NstError, match=message):
+        main([names.get(one, one) for one in arguments])
+    assert not list(tmp_path.glob("out.*"))
 
 
 @pytest.mark.parametrize(

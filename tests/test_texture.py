@@ -220,14 +220,22 @@ def test_mistakes_end_in_one_line(door, sample, arguments, message):
     assert not Path("texture.png").exists()
 
 
-def test_seamless_in_tiles_is_refused(door, sample):
-    """In one line: the tiles' halos would have to go round."""
-    plan = make_plan(parse([*map(str, (sample, *QUICK)), "--size", "512x512"]))
+def test_seamless_in_tiles_is_the_same_objective(sample):
+    """With too little --memory for the whole it is taken in tiles, whose halos go round; the sample's do not."""
+    line = [*map(str, (sample, *QUICK)), "--size", "512x512", "--sample-size", "512", "--seamless"]
+    plan = make_plan(parse(line))
     memory = plan.layouts[-1].total - plan.layouts[-1].parts["network"] // 2
-    line = (sample, *QUICK, "--size", "512x512", "--memory", f"{memory / 1e6:.0f}MB")
-    assert door(main, *line, "--dry-run").status == 0
-    ended = door(main, *line, "--seamless", "--dry-run")
-    assert ended.status == 2 and "cannot be taken in tiles" in ended.err, ended
+    tiled = make_plan(parse([*line, "--memory", f"{memory / 1e6:.0f}MB"]))
+    (texture, (measured,)) = (tiled.layouts[-1].content, tiled.layouts[-1].styles)
+    assert texture.circular and not measured.circular and plan.layouts[-1].content is None
+    content = plan.sources.content_at(plan.scales[-1])
+    image = np.random.default_rng(0).uniform(0, 255, content.shape).astype(np.float32)
+    whole, parts = (
+        one.objective(1, content, one.sources.styles_at(one.scales[-1], content))(image)
+        for one in (plan, tiled)
+    )
+    assert parts.value == pytest.approx(whole.value, rel=1e-5)
+    assert np.linalg.norm(parts.gradient - whole.gradient) < 1e-4 * np.linalg.norm(whole.gradient)
 
 
 def test_sizes_of_the_sample_are_rounded():

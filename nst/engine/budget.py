@@ -44,6 +44,7 @@ def fit(
     history: int = 10,
     memory: int | None = None,
     process: int | None = None,
+    styles_by: Network | None = None,
 ) -> Layout:
     """Lay out a run so that the process stays within `memory`, and is as fast as it can be there.
 
@@ -64,6 +65,8 @@ def fit(
         In bytes, for the whole process. Without it the picture is taken whole, and what is free is the limit.
     process : int or None
         What the process has now, with weights and pictures read and kernels loaded: measured when not given.
+    styles_by : Network or None
+        What measures the styles, where that is not `network`: the same one with other borders.
 
     Raises
     ------
@@ -71,7 +74,9 @@ def fit(
         When the run cannot fit: the message has the `--memory` with which it would.
     """
     process = settled_process(network, transfer.taps, content_shape) if process is None else process
-    demand = Demand(network, transfer, tuple(content_shape), tuple(style_shapes), optimizer, process)
+    demand = Demand(
+        network, transfer, tuple(content_shape), tuple(style_shapes), optimizer, process, styles_by
+    )
     if memory is None:
         return _whole(demand, history)
     fewest = history if optimizer == "adam" else min(history, FEWEST_PAIRS)
@@ -140,7 +145,7 @@ class Demand:
 
     Attributes
     ----------
-    network, transfer, content, styles, optimizer, process
+    network, transfer, content, styles, optimizer, process, styles_by
         As `fit` takes them; `content` and `styles` are shapes.
     """
 
@@ -150,6 +155,7 @@ class Demand:
     styles: tuple[Shape, ...]
     optimizer: str
     process: int
+    styles_by: Network | None = None
 
     def __post_init__(self) -> None:
         self._walk = lru_cache(maxsize=None)(self._walk_bytes)
@@ -196,9 +202,10 @@ class Demand:
         walk = max(
             self._walk(*self._crop(shape, count)) for shape, count in zip(pictures, counts, strict=True)
         )
+        networks = [self.network] + [self.styles_by or self.network] * len(self.styles)
         content, *styles = (
-            None if count == (1, 1) else Tiling(self.network, self.transfer.taps, shape, count)
-            for shape, count in zip(pictures, counts, strict=True)
+            None if count == (1, 1) else Tiling(network, self.transfer.taps, shape, count)
+            for network, shape, count in zip(networks, pictures, counts, strict=True)
         )
         parts = self._parts(history, self._kept(keep), walk)
         return Layout(content, tuple(styles), keep, history, parts)

@@ -77,8 +77,8 @@ class Recomputed:
     def of_tile(self, index: int, tap: str) -> np.ndarray:
         """Return the features at `tap` that the tile owns."""
         tile = self._tiling.tiles[index]
-        crop = np.ascontiguousarray(self._picture[tile.crop])
-        return np.ascontiguousarray(self._network.forward(crop, [tap])[0][tap][tile.own(tap)])
+        found = self._network.forward(tile.of(self._picture), [tap])[0][tap]
+        return np.ascontiguousarray(found[tile.own(tap)])
 
 
 def tile_features(
@@ -94,7 +94,7 @@ def tile_features(
 def _by_tile(network, picture, tiling, taps) -> Iterator[tuple[int, str, np.ndarray]]:
     """Yield the number of each tile, each tap, and the features that the tile owns there, as an array of their own."""
     for index, tile in enumerate(tiling):
-        crop = np.ascontiguousarray(picture[tile.crop])
-        features = network.forward(crop, tile.taps(taps))[0]  # without the tape, which goes at once
+        # Without the tape, which goes at once.
+        features = network.forward(tile.of(picture), tile.taps(taps))[0]
         for tap in list(features):
             yield index, tap, features.pop(tap)[tile.own(tap)].copy()

@@ -79,7 +79,7 @@ class TiledObjective(Objective):
             if term.tap is None:
                 parts[term.label], _ = term(image, gradient)
         for index, tile in enumerate(self.tiling):
-            gradient[tile.crop] += self._walk(image, index, tile, differences, parts)
+            tile.add(self._walk(image, index, tile, differences, parts), gradient)
         return Evaluation(sum(parts.values()), gradient, parts)
 
     def term_gradients(self, image: np.ndarray) -> dict[str, np.ndarray]:
@@ -167,7 +167,7 @@ def tiled_sums(
 
 
 def _forward(network, image, tile, taps):
-    return network.forward(np.ascontiguousarray(image[tile.crop]), taps)
+    return network.forward(tile.of(image), taps)
 
 
 def _bands(own: Area, features: np.ndarray) -> Iterator[tuple[Area, slice]]:

@@ -2,6 +2,7 @@
 
 An uncompressed `.npz` (see `nst.npz`). The head names the network (one of `nst.networks.trainable`) and its sizes, the
 classes, the shape and the mean of the pictures; the arrays are called `layer.name` and include running statistics.
+Where filters were removed (see `nst.networks.surgery`), the arrays tell how many of each layer are left.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ import numpy as np
 
 from nst.errors import NstError
 from nst.networks import Network
+from nst.networks.surgery import narrowed
 from nst.networks.trainable import fresh, trainable
 from nst.npz import read_npz, write_npz
 
 FORMAT = "nst trained network 1"
 MOST_CLASSES = 100_000
+WHOLE = 40_000_000  # numbers: the largest network that is trained here, of which little may be left
+HALVED = 4  # of a larger one, half of the filters of each layer are at least a quarter of its numbers
 LONGEST_SIDE = 1024  # pixels of the pictures of a network that takes any
 
 
@@ -100,7 +104,8 @@ def read_trained(path: str | os.PathLike) -> TrainedNetwork:
     Raises
     ------
     NstError
-        When the file is missing, damaged or something else. A network is built only as large as the file is.
+        When the file is missing, damaged or something else. A network is built only as large as the file lets
+        expect, or as the largest that is trained here.
     """
     return read_npz(path, "trained network", FORMAT, _parse, "name a file that nst.train wrote")
 
@@ -113,12 +118,13 @@ def _parse(meta: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> TrainedNet
         raise ValueError("its classes make no sense")
     if not isinstance(meta["network"], str) or not isinstance(meta["sizes"], dict):
         raise ValueError("it does not say which network it holds")
-    most = sum(array.size for array in arrays.values())
+    most = max(WHOLE, HALVED * sum(array.size for array in arrays.values()))
     known = trainable(meta["network"])
     square = shape[0] == shape[1] <= LONGEST_SIDE and shape[2] == known.shape[2]
     if not (square if known.any_side else shape == known.shape):
         raise ValueError(f"{meta['network']} takes no pictures of the shape {shape!s:.60}")
     network = fresh(meta["network"], _Blank(most), classes=len(classes), mean=mean, sizes=meta["sizes"])
+    network = narrowed(network, arrays)
     _fill(network, arrays)
     fit = meta.get("fit", "crop")  # files of the first days do not tell
     if fit not in ("crop", "squash"):
@@ -137,7 +143,7 @@ def _listed(meta: Mapping[str, Any], key: str, kind: Any) -> tuple:
 
 
 class _Blank(np.random.Generator):
-    """Draws noughts, and no more of them than a file has numbers: so no memory is taken for what a head claims."""
+    """Draws noughts, and only so many of them: no memory is taken for whatever a head claims."""
 
     def __init__(self, most: int) -> None:
         super().__init__(np.random.PCG64(0))
@@ -147,7 +153,7 @@ class _Blank(np.random.Generator):
         """Return zeros."""
         self.left -= math.prod(size)
         if self.left < 0:
-            raise NstError("the network that it names is larger than the file")
+            raise NstError("the network that it names is much larger than the file")
         return np.zeros(size, dtype)
 
 

@@ -1,5 +1,6 @@
 """Smaller networks: which filters matter, removing them for good, and cutting a VGG to a share of its width."""
 
+from nst.networks.surgery import prunable, remove
 from nst.pruning.cut import cut
 from nst.pruning.mending import mend
 from nst.pruning.ranking import (
@@ -12,7 +13,6 @@ from nst.pruning.ranking import (
     kernel_cosines,
     mutual_answers,
 )
-from nst.pruning.surgery import prunable, remove
 
 __all__ = [
     "by_activation",

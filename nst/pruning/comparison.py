@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from nst.errors import NstError
 from nst.files import require_file
 from nst.networks import architecture
-from nst.pruning.costs import correct, costs, seconds_of_step
+from nst.pruning.costs import Batch, correct, costs, seconds_of_answer, seconds_of_step
+from nst.pruning.data import BATCH, test_pictures
 from nst.pruning.distance import CONTENT_WEIGHT, STYLE_TAPS, Distance, Pair, average, style_at
 from nst.pruning.source import Source, square
 
@@ -26,6 +27,7 @@ def rows(
     size: int,
     pairs: Sequence[Sequence[str]] = (),
     labels: str | None = None,
+    data: str | None = None,
 ) -> list[Row]:
     """Measure networks of one architecture; the first is the whole one.
 
@@ -33,14 +35,15 @@ def rows(
     ----------
     sources
     size
-        Of pictures that are painted or timed, in pixels.
+        Of pictures that are painted or timed, in pixels; those of a network of `nst.train` are as large as it wants.
     pairs
         Paths of photographs and paintings: each network paints them, and the first judges (see `nst.pruning.distance`).
     labels
         A file with a line for each picture, of its path beside that file and the number of its class.
+    data
+        The data set of networks of `nst.train`, whose test pictures are classified.
     """
     loaded = [tuple(square(path, size, zoom=True) for path in pair) for pair in pairs]
-    answered = _labelled(labels, architecture(sources[0].weights.network).crop) if labels else None
     judge = sources[0].network
     own = average(judge, judge, loaded, CONTENT_WEIGHT) if loaded else None
     found = []
@@ -49,23 +52,29 @@ def rows(
         if own:
             at = own if source is sources[0] else _at_equal_content(source, judge, loaded, own.content)
             row |= {"style distance": f"{at.style:.4f}", "times": f"{at.style / own.style:.2f}"}
-        if answered:
-            row |= _answers(source, *answered)
+        if labels or data:
+            row |= _answers(source, _labelled(labels, source) if labels else test_pictures(data, source))
         found.append(row)
     return found
 
 
 def _costs(source: Source, size: int) -> Row:
-    """Return what a network costs: numbers, operations, bytes, and the time of a step where it has style layers."""
-    cost = costs(source.network, (1, size, size, 3))
+    """Return what a network costs: numbers, operations, bytes, and the time of an answer, or of a step of painting."""
+    shape = source.trained.shape if source.trained else (size, size, 3)
+    cost = costs(source.network, (1, *shape))
     row = {
         "file": source.path.name,
         "parameters": f"{cost.parameters:,}",
-        "GFLOP": f"{cost.operations / 1e9:.2f}",
+        "GFLOP": f"{cost.operations / 1e9:.3g}",
         "bytes": f"{source.path.stat().st_size:,}",
     }
-    if taps := [tap for tap in STYLE_TAPS if tap in source.network.nodes]:
-        picture = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    if source.trained:
+        pictures = rng.uniform(0, 255, (BATCH, *shape)).astype(np.float32)
+        seconds = seconds_of_answer(source.network, source.network.names[-1], pictures)
+        row["a picture"] = f"{1e3 * seconds:.3g} ms"
+    elif taps := [tap for tap in STYLE_TAPS if tap in source.network.nodes]:
+        picture = rng.uniform(0, 255, (1, *shape)).astype(np.float32)
         row["step"] = f"{seconds_of_step(source.network, picture, taps):.3f} s"
     return row
 
@@ -75,25 +84,24 @@ def _at_equal_content(source: Source, judge, pairs: Sequence[Pair], content: flo
     return Distance(style_at(content, *measured), content)
 
 
-def _answers(source: Source, pictures: list[np.ndarray], labels: list[int]) -> Row:
-    scores = architecture(source.weights.network).scores
-    first, five = correct(source.network, source.network.resolve(scores), pictures, labels)
-    return {"right": f"{first} of {len(labels)}", "among five": str(five)}
+def _answers(source: Source, batches: Iterable[Batch]) -> Row:
+    scores = source.network.names[-1] if source.trained else architecture(source.weights.network).scores
+    count, first, five = correct(source.network, source.network.resolve(scores), batches)
+    return {"right": f"{first} of {count}", "among five": str(five)}
 
 
-def _labelled(path: str, crop: int) -> tuple[list[np.ndarray], list[int]]:
-    """Return the pictures that a file of labels names, their middles, and the labels."""
-    found = require_file(path, "file of labels")
+def _labelled(path: str, source: Source) -> Iterator[Batch]:
+    """Yield the pictures that a file of labels names, their middles, each with its label."""
+    if source.trained:
+        raise NstError(f"{source.path} is a network of nst.train: name its data set with --data")
+    crop, found = architecture(source.weights.network).crop, require_file(path, "file of labels")
     if found.stat().st_size > MOST_LABELS:
         raise NstError(f"{found} is too large for a file of labels")
-    pictures, labels = [], []
     for number, line in enumerate(found.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         name, _, label = line.strip().rpartition(" ")
         if not name or not label.isdecimal():
             raise NstError(f"{found}, line {number}: a picture and the number of its class are expected")
-        pictures.append(square(Path(found.parent, name), crop, managed=False))
-        labels.append(int(label))
-    return pictures, labels
+        yield square(Path(found.parent, name), crop, managed=False), np.array([int(label)])
 
 
 def table(found: Sequence[Row]) -> list[str]:

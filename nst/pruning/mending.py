@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nst.errors import NstError
-from nst.layers import Conv2d
+from nst.layers import BatchNorm, Conv2d, MaxPool2d
 from nst.networks import Network, Node
+from nst.networks.surgery import remove
 from nst.pruning.cut import places_of, regression, rows_at
-from nst.pruning.surgery import remove
 
 
 def mend(
@@ -21,14 +21,15 @@ def mend(
 
     Layer by layer from the pixels up, as in `cut`: the whole network's input of a convolution is predicted from what
     is left of it in the small one, mistakes of earlier layers included, and the prediction is folded into the kernel.
-    Nothing is trained. Convolutions with groups, and fully connected layers, are left as `remove` leaves them.
+    Nothing is trained. Convolutions with groups, and fully connected layers, are left as `remove` leaves them. What a
+    prediction adds to a convolution without bias is taken from the mean that a normalisation behind it subtracts.
 
     Parameters
     ----------
     network, kept
         As for `remove`.
-    pictures : sequence of ndarray, shape (1, H, W, 3)
-        RGB in 0..255.
+    pictures : sequence of ndarray, shape (1, H, W, C)
+        RGB, or grey, in 0..255.
     seed
         Of the places that a fit looks at.
     """
@@ -39,12 +40,17 @@ def mend(
     last_use = {name: node.name for node in network.nodes.values() for name in node.inputs}
     whole: dict[str, list[np.ndarray]] = {network.IMAGE: list(pictures)}
     left = dict(whole)
-    nodes = []
+    nodes, owed = [], {}
     for node in network.nodes.values():
         layer = small.nodes[node.name].layer
         before, after = whole[node.inputs[0]], left[node.inputs[0]]
         if isinstance(layer, Conv2d) and node.layer.groups == 1 and before[0].shape[-1] > after[0].shape[-1]:
             layer = _fitted(node.layer, chosen.get(node.name), before, after, rng)
+            if node.layer.bias is None and (norm := _norm_behind(network, node.name)):
+                owed[norm], layer.bias = layer.bias, None
+        elif node.name in owed:
+            layer = copy.copy(layer)
+            layer.running_mean = layer.running_mean - owed.pop(node.name)
         whole[node.name], left[node.name] = _ahead(node, node.layer, whole), _ahead(node, layer, left)
         nodes.append(Node(node.name, layer, node.inputs))
         for name in node.inputs:
@@ -52,6 +58,14 @@ def mend(
                 whole.pop(name, None)
                 left.pop(name, None)
     return Network(nodes, network.aliases).freeze()
+
+
+def _norm_behind(network: Network, name: str) -> str | None:
+    """Return the batch normalisation that alone reads a layer, with at most maxima taken on the way."""
+    readers = [node for node in network.nodes.values() if name in node.inputs]
+    if len(readers) == 1 and isinstance(readers[0].layer, MaxPool2d):
+        return _norm_behind(network, readers[0].name)
+    return readers[0].name if len(readers) == 1 and isinstance(readers[0].layer, BatchNorm) else None
 
 
 def _fitted(layer: Conv2d, kept: np.ndarray | None, before, after, rng) -> Conv2d:

@@ -10,7 +10,7 @@ import numpy as np
 from nst.errors import NstError
 from nst.layers import BatchNorm, InstanceNorm, ReLU
 from nst.networks import Network
-from nst.pruning.surgery import runs_of, with_filters
+from nst.networks.surgery import runs_of, with_filters
 
 Scores = dict[str, np.ndarray]
 """By layer: a number for each filter, larger for those that are worth more."""

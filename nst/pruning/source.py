@@ -12,6 +12,7 @@ import numpy as np
 from nst import formats
 from nst.errors import NstError
 from nst.files import sha256
+from nst.formats.trained import TrainedNetwork, is_trained, read_trained
 from nst.images import load, resize_to
 from nst.images.folder import pictures_in
 from nst.networks import CUT, Network, Weights, build
@@ -20,15 +21,20 @@ from nst.networks.vgg import BLOCKS
 
 @dataclass(frozen=True)
 class Source:
-    """A weight file and the network that it describes."""
+    """A weight file and the network that it describes; `trained` is what `nst.train` wrote, if it did."""
 
     path: Path
     weights: Weights
     network: Network
+    trained: TrainedNetwork | None = None
 
 
 def read_source(path: str | os.PathLike) -> Source:
     """Read a weight file, whole, and build its network; of a VGG, the convolutions."""
+    if is_trained(path):
+        found = read_trained(path)
+        weights = Weights(found.arrays, found.name, "RGB", found.mean)
+        return Source(Path(path), weights, found.network.freeze(), found)
     weights = formats.read(path, top=not _is_vgg(formats.read(path)))
     return Source(Path(path), weights, build(weights))
 
@@ -65,7 +71,7 @@ def square(path: str | os.PathLike, side: int, zoom: bool = False, managed: bool
     return np.ascontiguousarray(pixels[None, top : top + side, left : left + side])
 
 
-def smaller(source: Source, network: Network, notes: Sequence[str]) -> Weights:
+def smaller(source: Source, network: Network, notes: Sequence[str]) -> Weights | TrainedNetwork:
     """Return what a smaller network's file holds: its arrays, and what it was made of, by whom and on what terms.
 
     Raises
@@ -73,6 +79,11 @@ def smaller(source: Source, network: Network, notes: Sequence[str]) -> Weights:
     NstError
         Where the file could not be read as this network: as when groups had to be joined.
     """
+    if source.trained:
+        about = {key: told for key, told in source.trained.about.items() if key != "test accuracy"}
+        made = {"how": list(notes), "from": source.path.name, "sha256": sha256(source.path)}
+        about["made smaller"] = {**made, "before": about.get("made smaller")}
+        return replace(source.trained, network=network, about=about)
     arrays = {
         name: getattr(network.nodes[layer].layer, part)
         for name in source.weights.arrays

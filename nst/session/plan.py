@@ -123,6 +123,7 @@ class Plan:
             history=self.options.history,
             memory=self.options.memory and parse_memory(self.options.memory),
             process=self.process,
+            styles_by=self.styles_by,
         )
         if not self.transfer.additive and (layout.tiled or any(layout.styles)):
             raise NstError(

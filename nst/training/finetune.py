@@ -10,9 +10,10 @@ from dataclasses import dataclass, fields, replace
 
 from nst import formats
 from nst.errors import NstError
-from nst.formats.trained import is_trained, read_trained
+from nst.formats.trained import TrainedNetwork, is_trained, read_trained
 from nst.layers import Preprocess
-from nst.networks import Network, Node, Weights
+from nst.networks import CUT, Network, Node, Weights
+from nst.networks.surgery import narrowed
 from nst.report import duration
 from nst.training.batches import Batches
 from nst.training.by_name import load_by_name
@@ -32,7 +33,8 @@ def fine_tuned(plan: Plan, options: argparse.Namespace) -> Plan:
     Parameters
     ----------
     plan
-        From scratch. Its network is changed.
+        From scratch. Its network is changed; begun with the weights of the same network after `nst.prune`, it has no
+        more filters than these.
     options
         With `weights`, `by_name`, `freeze`, `rate` and `keep_features`; see `python -m nst.train folder --help`.
 
@@ -43,7 +45,8 @@ def fine_tuned(plan: Plan, options: argparse.Namespace) -> Plan:
     """
     network, notes = plan.start.network, list(plan.notes)
     if options.weights:
-        notes += _load(network, options.weights, options.by_name)
+        network, told = _begun(plan.start, options.weights, options.by_name)
+        notes += told
     elif options.by_name:
         raise NstError("--by-name: name the file to load with --from")
     if options.freeze:
@@ -57,7 +60,7 @@ def fine_tuned(plan: Plan, options: argparse.Namespace) -> Plan:
     first = next(iter(network.nodes.values())).layer
     mean = tuple(first.mean.tolist()) if isinstance(first, Preprocess) else plan.start.mean
     rates = [parse_rate(text) for text in options.rate or ()]
-    plan = replace(plan, start=replace(plan.start, mean=mean), rates=rates, notes=notes)
+    plan = replace(plan, start=replace(plan.start, mean=mean, network=network), rates=rates, notes=notes)
     return _divided(plan, options.keep_features)
 
 
@@ -97,16 +100,18 @@ def read_weights(path: str | os.PathLike) -> Weights:
     return weights
 
 
-def _load(network: Network, path: str, by_name: bool | None) -> list[str]:
-    """Load a file into a network; return what to tell."""
-    weights = read_weights(path)
+def _begun(start: TrainedNetwork, path: str, by_name: bool | None) -> tuple[Network, list[str]]:
+    """Return the network with what a file holds, and what to tell."""
+    weights, network = read_weights(path), start.network
+    if weights.network.removesuffix(CUT) == start.name:
+        network = narrowed(network, weights.arrays)
     told = load_by_name(network, weights)
     if not by_name and (told.absent or told.skipped or told.mismatched):
         odd = next(iter((*told.mismatched, *told.absent, *told.skipped)))
         raise NstError(
             f"{path} is of another network: {odd} does not fit; --by-name takes what fits and leaves the rest"
         )
-    return [f"by name from {path} ({weights.network})", *told.lines()]
+    return network, [f"by name from {path} ({weights.network})", *told.lines()]
 
 
 def _divided(plan: Plan, keep: bool | None) -> Plan:

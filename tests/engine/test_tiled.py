@@ -95,6 +95,30 @@ def test_tiles_never_show(thin, pooling, dtype, padding, counts):
     assert_same(tiled.fused()(image), whole(image), BOUNDS[dtype])
 
 
+@pytest.mark.parametrize("counts", [(1, 3), (2, 1), (4, 5), (12, 16)])
+@pytest.mark.parametrize("pooling", ["avg", "max"])
+def test_tiles_go_round_where_the_picture_does(thin, pooling, counts):
+    """Where borders are circular the tiles' halos are taken from the other side, or once around the whole picture."""
+    network, flat = (vgg(thin[np.float64], pooling, padding) for padding in ("circular", "reflect"))
+    image, content, *styles = pictures((48, 64), np.float64)
+    whole = TRANSFER.objective(network, content, styles, styles_by=flat)
+    tiling = Tiling(network, TRANSFER.taps, content.shape, counts)
+    assert len(tiling) == np.prod(counts) and tiling.circular
+    tiled = TRANSFER.objective(network, content, styles, Layout(tiling, (None, None)), flat)
+    assert_same(tiled(image), whole(image), 1e-12)
+    assert_same(tiled.fused()(image), whole(image), 1e-12)
+
+
+def test_what_cannot_go_round_is_refused(thin):
+    """A picture that is no whole number of steps, and a network with one border of another kind."""
+    network = vgg(thin[np.float64], "avg", "circular")
+    with pytest.raises(NstError, match="whole steps"):
+        Tiling(network, ["relu3_1"], (1, 46, 64, 3), (2, 2))
+    mixed = Network([Node("pad", Pad2d(1, "circular")), Node("blur", AvgPool2d(3, 1, padding=1))])
+    with pytest.raises(NstError, match="all borders"):
+        Tiling(mixed, ["blur"], (1, 48, 64, 3), (2, 2))
+
+
 @pytest.mark.parametrize("keep", ["file", "nothing"])
 def test_content_features_may_be_elsewhere(thin, keep):
     """From a file, or computed anew each time: bit by bit what memory would have kept."""

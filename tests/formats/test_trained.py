@@ -13,6 +13,7 @@ from nst import formats
 from nst.errors import NstError
 from nst.formats.trained import FORMAT, TrainedNetwork, is_trained, read_trained, write_trained
 from nst.networks import trainable, vgg_cifar
+from nst.networks.surgery import remove
 from nst.npz import write_npz
 from nst.training.average import arrays
 
@@ -57,6 +58,18 @@ def test_the_same_network_gives_the_same_bytes(trained, tmp_path):
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
+def test_a_cut_network_comes_back_as_it_is(trained, tmp_path):
+    """With fewer filters in some layers than its name and sizes tell, it is read by what its arrays are."""
+    kept = {"conv1_1": [1], "conv3_4": [0, 2, 5], "fc6": [0, 1, 2, 3, 6, 7]}
+    cut = dataclasses.replace(trained, network=remove(trained.network, kept))
+    write_trained(tmp_path / "cut.npz", cut)
+    found = read_trained(tmp_path / "cut.npz")
+    assert found.arrays["conv1_2.weight"].shape == (3, 3, 1, 2) and found.sizes == SIZES
+    assert {name: array.tobytes() for name, array in found.arrays.items()} == {
+        name: array.tobytes() for name, array in cut.arrays.items()
+    }
+
+
 def written(path: Path, trained: TrainedNetwork, head: dict, changed: dict) -> Path:
     """Write a file whose head or arrays are others than they should be."""
     meta = {"network": trained.name, "sizes": trained.sizes, "classes": list(trained.classes)}
@@ -71,7 +84,7 @@ def written(path: Path, trained: TrainedNetwork, head: dict, changed: dict) -> P
     [
         ({"network": "vgg20"}, {}, "no network 'vgg20'"),
         ({"network": ["vgg19-cifar"]}, {}, "which network"),
-        ({"network": "vgg19-cifar", "sizes": {"width": 4096, "hidden": 8}}, {}, "larger than the file"),
+        ({"network": "vgg19-cifar", "sizes": {"width": 4096, "hidden": 8}}, {}, "much larger than the file"),
         ({"sizes": {"width": 10**9}}, {}, "is no width"),
         ({"sizes": {"seed": 3}}, {}, "'seed'"),
         ({"sizes": {"width": True, "hidden": 8}}, {}, "is no width"),
@@ -89,6 +102,12 @@ def written(path: Path, trained: TrainedNetwork, head: dict, changed: dict) -> P
         ({}, {"fc9.weight": np.zeros(3, np.float32)}, "'fc9.weight' is missing, or belongs to no layer"),
         ({}, {"norm8.gamma": np.zeros(4, np.float32)}, "norm8.gamma is float32 (4,), not float32 (3,)"),
         ({}, {"norm8.gamma": np.zeros(3)}, "norm8.gamma is float64"),
+        ({}, {"conv1_1.weight": np.zeros((3, 3, 3, 1), np.float32)}, "norm1_1"),
+        (
+            {},
+            {"fc8.weight": np.zeros((8, 2), np.float32)},
+            "fc8.weight is float32 (8, 2), not float32 (8, 3)",
+        ),
         ({}, {"norm8.gamma": np.full(3, np.nan, np.float32)}, "not finite"),
     ],
     ids=lambda part: json.dumps(part, default=str)[:40],

@@ -99,7 +99,7 @@ def test_tiles_have_the_features_of_the_whole(name):
     tiling = Tiling(network, [tap], image.shape, (2, 2))
     places = 0
     for tile in tiling:
-        own = network.forward(image[tile.crop], [tap])[0][tap][tile.own(tap)]
+        own = network.forward(tile.of(image), [tap])[0][tap][tile.own(tap)]
         top, left = (cut.crop[0] // step + cut.own[tap][0] for cut in (tile.rows, tile.columns))
         there = whole[:, top : top + own.shape[1], left : left + own.shape[2]]
         np.testing.assert_allclose(own, there, atol=1e-12 * np.abs(whole).max())

@@ -104,7 +104,7 @@ def test_tiles_own_every_feature_once_and_have_it_right(name, counts):
     whole, _ = network.forward(image, taps)
     sums = dict.fromkeys(taps, 0)
     for tile in Tiling(network, taps, shape, counts):
-        features, _ = network.forward(image[tile.crop], tile.taps(taps))
+        features, _ = network.forward(tile.of(image), tile.taps(taps))
         for tap, found in features.items():
             _, rows, columns = tile.own(tap)
             down, across = strides(network, taps)[tap]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nst.errors import NstError
-from nst.layers import Concat, Conv2d, ReLU
+from nst.layers import BatchNorm, Concat, Conv2d, MaxPool2d, ReLU
 from nst.networks import Network, Node, random_weights, vgg
 from nst.pruning import by_kernel, choose, mend, remove
 from tests.pruning.test_cut import _pictures
@@ -41,6 +41,27 @@ def test_what_can_be_told_is_not_lost():
     )
     assert np.abs(mended - whole).max() < 1e-4 * np.abs(whole).max()
     assert np.abs(plain - whole).max() > 0.1 * np.abs(whole).max()
+
+
+def test_a_normalisation_takes_over_what_a_bias_would_be():
+    """Channels that double others and add 9 go; the convolution that reads them gets no bias, and says what it said."""
+    rng = np.random.default_rng(1)
+    first = np.abs(rng.standard_normal((1, 1, 3, 4)))
+    network = Network(
+        [
+            Node("first", Conv2d(np.concatenate([first, 2 * first], axis=3), np.repeat([0.0, 9.0], 4))),
+            Node("relu", ReLU()),
+            Node("second", Conv2d(rng.standard_normal((1, 1, 8, 6)))),
+            Node("pool", MaxPool2d(2)),
+            Node("norm", BatchNorm(*rng.uniform(1, 2, (4, 6)))),
+            Node("last", Conv2d(rng.standard_normal((1, 1, 6, 2)))),
+        ]
+    )
+    pictures = _pictures(4, 16)
+    mended = mend(network, {"first": range(4)}, pictures)
+    assert mended.nodes["second"].layer.bias is None
+    whole, ours = (one.forward(pictures[0], ["last"])[0]["last"] for one in (network, mended))
+    assert np.abs(ours - whole).max() < 1e-4 * np.abs(whole).max()
 
 
 def test_shapes_are_those_of_the_removal():

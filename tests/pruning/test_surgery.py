@@ -8,8 +8,8 @@ import pytest
 from nst.errors import NstError
 from nst.layers import BatchNorm, Conv2d, LRNAcross, ReLU, Softmax
 from nst.networks import Network, Node, random_weights, vgg
+from nst.networks.surgery import runs_of
 from nst.pruning import by_kernel, choose, prunable, remove
-from nst.pruning.surgery import runs_of
 from tests.pruning.graphs import masked, random_network
 
 

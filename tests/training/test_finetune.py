@@ -12,6 +12,7 @@ from PIL import Image
 from nst.cli import run_door
 from nst.formats.trained import read_trained
 from nst.networks.trainable import TRAINABLE, Trainable
+from nst.prune import main as prune
 from nst.train import main
 from nst.training import finetune
 from nst.training.features import Features
@@ -89,6 +90,24 @@ def test_a_resumed_training_on_features_gives_the_same_bytes(monkeypatch):
         assert train("three", "parts.npz", *how) == 130
     assert train("three", "parts.npz", "--resume") == 0
     assert Path("parts.npz").read_bytes() == Path("once.npz").read_bytes()
+
+
+def test_what_was_cut_is_trained_and_resumed(monkeypatch, capsys):
+    """From fewer filters, and with a classifier for fewer classes; stopped and gone on with, it is the same file."""
+    from nst.training import run
+
+    assert train("three", "first.npz") == 0
+    assert prune(["remove", "first.npz", "cut.npz", "--keep", "1/2"]) == 0
+    assert train("three", "once.npz", "--from", "cut.npz") == 0
+    assert read_trained("once.npz").arrays["conv2.weight"].shape == (3, 3, 3, 4)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "interruptible", Stopped)
+        assert train("three", "parts.npz", "--from", "cut.npz") == 130
+    assert train("three", "parts.npz", "--resume") == 0
+    assert Path("parts.npz").read_bytes() == Path("once.npz").read_bytes()
+    assert train("two", "fewer.npz", "--from", "cut.npz", "--by-name") == 0
+    assert "fc.weight: 4x2 here, 4x3 in the file" in capsys.readouterr().err
+    assert read_trained("fewer.npz").arrays["conv2.weight"].shape == (3, 3, 3, 4)
 
 
 class Stopped:

@@ -30,7 +30,7 @@ from nst.layers import (
     Softmax,
     UpsampleNearest,
 )
-from nst.networks import Network, Node
+from nst.networks.network import Network, Node
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def remove(network: Network, kept: Mapping[str, Sequence[int]]) -> Network:
         neighbours would move together, and at a softmax.
     """
     chosen = {network.resolve(name): _checked(network, name, numbers) for name, numbers in kept.items()}
-    found: dict[str, Survivors] = {network.IMAGE: Survivors(np.arange(3), 3)}
+    channels = _channels(network)
+    found: dict[str, Survivors] = {network.IMAGE: Survivors(np.arange(channels), channels)}
     nodes = []
     for node in network.nodes.values():
         inputs = [found[name] for name in node.inputs]
@@ -85,6 +86,33 @@ def remove(network: Network, kept: Mapping[str, Sequence[int]]) -> Network:
         layer.frozen = node.layer.frozen
         nodes.append(Node(node.name, layer, node.inputs))
     return Network(nodes, network.aliases)
+
+
+def narrowed(network: Network, arrays: Mapping[str, np.ndarray]) -> Network:
+    """Return a fresh network with as few filters in each layer as a file of it has after `remove`.
+
+    Which ones stay makes no difference: the file's numbers take their places.
+
+    Parameters
+    ----------
+    network
+        As its builder made it, whole.
+    arrays
+        By `layer.name`. A layer that has no fewer outputs there, or is not there, stays as it is, and so do those
+        that `prunable` leaves out: how many classes a network tells apart is not for its weights to say.
+    """
+    kept = {}
+    for name in prunable(network):
+        own, theirs = network.nodes[name].layer.weight, arrays.get(f"{name}.weight")
+        if theirs is not None and theirs.ndim == own.ndim and 0 < theirs.shape[-1] < own.shape[-1]:
+            kept[name] = range(theirs.shape[-1])
+    return remove(network, kept) if kept else network
+
+
+def _channels(network: Network) -> int:
+    """Return how many channels the network's pictures have."""
+    first = next(iter(network.nodes.values())).layer
+    return len(first.mean) if isinstance(first, Preprocess) else 3
 
 
 def with_filters(network: Network, name: str) -> Conv2d | Linear:
