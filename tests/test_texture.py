@@ -135,6 +135,20 @@ def test_each_size_gets_as_many_iterations_unless_told_otherwise(sample, flags, 
     assert [scale.iterations for scale in plan.scales] == iterations
 
 
+@pytest.mark.parametrize(
+    "network, layers",
+    [
+        ("slim", ["relu1_1", "relu2_1", "relu3_1", "relu4_1"]),
+        ("random", ["relu1_1", "pool1", "pool2", "pool3", "relu4_1", "pool4"]),
+    ],
+)
+def test_each_network_is_asked_at_its_own_layers(sample, network, layers):
+    """slim where it was taught to have VGG-19's Gram matrices; others at the pools, as Gatys et al. had it."""
+    flags = [] if network == "slim" else ["--network", network]
+    plan = make_plan(parse([str(sample), *flags, "--scales", "1"]), process=1)
+    assert list(plan.transfer.style_layers) == layers
+
+
 def test_a_seamless_objective_does_not_see_where_the_picture_begins(sample):
     """Rolled by whole steps of the pools, a picture has the same loss, and a gradient that is rolled as well."""
     plan = make_plan(parse([*map(str, (sample, *QUICK)), "--size", "64x48", "--seamless"]))

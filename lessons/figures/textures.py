@@ -30,11 +30,11 @@ TWICE = {
 
 @cache
 def make(sample: str, *arguments: str) -> Image.Image:
-    """Return what `python -m nst.texture SAMPLE ARGUMENTS` makes."""
+    """Return what `python -m nst.texture SAMPLE --network vgg19 ARGUMENTS` makes."""
     path = strokes_path() if sample == "strokes" else images() / "textures" / f"skimage_{sample}.png"
     with tempfile.TemporaryDirectory() as folder:
         target = str(Path(folder, "texture.png"))
-        texture.main([str(path), "-o", target, "--quiet", *arguments])
+        texture.main([str(path), "--network", "vgg19", "-o", target, "--quiet", *arguments])
         return Image.open(target).convert("RGB")
 
 

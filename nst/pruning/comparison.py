@@ -69,14 +69,20 @@ def _costs(source: Source, size: int) -> Row:
         "bytes": f"{source.path.stat().st_size:,}",
     }
     rng = np.random.default_rng(0)
-    if source.trained:
-        pictures = rng.uniform(0, 255, (BATCH, *shape)).astype(np.float32)
-        seconds = seconds_of_answer(source.network, source.network.names[-1], pictures)
-        row["a picture"] = f"{1e3 * seconds:.3g} ms"
-    elif taps := [tap for tap in STYLE_TAPS if tap in source.network.nodes]:
+    taps = [tap for tap in STYLE_TAPS if tap in source.network.nodes]
+    if taps and not source.trained:
         picture = rng.uniform(0, 255, (1, *shape)).astype(np.float32)
         row["step"] = f"{seconds_of_step(source.network, picture, taps):.3f} s"
+    elif _scores(source) in source.network.nodes:
+        pictures = rng.uniform(0, 255, (BATCH if source.trained else 1, *shape)).astype(np.float32)
+        seconds = seconds_of_answer(source.network, _scores(source), pictures)
+        row["a picture"] = f"{1e3 * seconds:.3g} ms"
     return row
+
+
+def _scores(source: Source) -> str:
+    """Return the layer of a classifier's scores."""
+    return source.network.names[-1] if source.trained else architecture(source.weights.network).scores
 
 
 def _at_equal_content(source: Source, judge, pairs: Sequence[Pair], content: float) -> Distance:
@@ -85,8 +91,7 @@ def _at_equal_content(source: Source, judge, pairs: Sequence[Pair], content: flo
 
 
 def _answers(source: Source, batches: Iterable[Batch]) -> Row:
-    scores = source.network.names[-1] if source.trained else architecture(source.weights.network).scores
-    count, first, five = correct(source.network, source.network.resolve(scores), batches)
+    count, first, five = correct(source.network, source.network.resolve(_scores(source)), batches)
     return {"right": f"{first} of {count}", "among five": str(five)}
 
 

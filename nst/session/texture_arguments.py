@@ -82,7 +82,12 @@ def _add_texture(group: argparse._ArgumentGroup) -> None:
     )
     add("--seamless", action="store_true", help="let left meet right and top meet bottom: it can be tiled")
     add_statistic(group)
-    add("--style-layers", type=layers, metavar="NAME[:W],...", help="default: relu1_1, pool1 ... pool4")
+    add(
+        "--style-layers",
+        type=layers,
+        metavar="NAME[:W],...",
+        help="default: relu1_1 ... relu4_1 of slim, relu1_1, pool1 ... pool4 of a VGG",
+    )
     add("--tv-weight", type=number(0), default=0.0, help="weight of total variation a pixel: smoothness")
     add("--sample-size", type=whole(16, 100_000), help="longest side of the sample; default: its own")
     add(

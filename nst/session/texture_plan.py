@@ -13,6 +13,7 @@ import numpy as np
 from nst.engine import StyleTransfer
 from nst.errors import NstError
 from nst.files import sha256
+from nst.formats.known import BUNDLED
 from nst.images import fit_size, load, resize_to
 from nst.networks import Network, build, fused
 from nst.networks.extent import grid
@@ -23,6 +24,8 @@ from nst.session.scales import Scale, schedule
 from nst.session.sources import Sources, as_batch, compact, settled
 
 LAYERS = ("relu1_1", "pool1", "pool2", "pool3", "relu4_1", "pool4")  # all that exist
+# Of slim, those whose Gram matrices were taught to be like VGG-19's; the others would do, but leave a grid.
+TAUGHT = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 NOISE = (
     0.1  # of the start: more of it would stay in the texture, and with none all places would be told the same
 )
@@ -169,7 +172,8 @@ def make_plan(options: argparse.Namespace, process: int | None = None) -> Textur
     options = settled(options, weights, found)
     padding = "circular" if options.seamless else options.padding
     network = build(weights, pooling=options.pooling, padding=padding)
-    layers = choose_layers(options.style_layers, LAYERS, network, "style")
+    usual = TAUGHT if weights.network == BUNDLED else LAYERS
+    layers = choose_layers(options.style_layers, usual, network, "style")
     sources = _read(options, network, list(layers))
     whole = {"size": max(sources.size), "scales": texture_arguments.levels(options)}
     scales = schedule(argparse.Namespace(iterations=texture_arguments.iterations(options), **whole))
