@@ -78,7 +78,8 @@ def add_training(it: Parser, output: str, network: str) -> None:
 
 def _add_finetuning(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    told = "weights to begin with: a network of nst.train, or a weight file in any format that is read"
+    told = "weights to begin with: a network of nst.train, or a weight file in any format that is read; "
+    told += "of the same network, cut by nst.prune, it stays as narrow"
     add("--from", dest="weights", metavar="FILE", help=told)
     told = "take what has the name and the shape of something in this network, and leave the rest fresh"
     add("--by-name", action="store_true", default=None, help=told)
