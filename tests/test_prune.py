@@ -183,6 +183,22 @@ def test_a_classifier_is_cut_and_trained_on(door, digits, tmp_path):
     assert int(rows[2][1].replace(",", "")) < 0.1 * int(rows[1][1].replace(",", ""))
 
 
+def test_a_cut_weight_file_is_trained_on(tmp_path):
+    """A canonical file of a cut network gives `nst.train` its widths as well, and its arrays by name."""
+    source, dest = tmp_path / "squeeze.h5", tmp_path / "tuned.npz"
+    formats.write(source, weights_of(ARCHITECTURES["squeezenet"].shapes(), "squeezenet-cut", 8))
+    for number, name in enumerate(PICTURES * 2):
+        folder = tmp_path / "pictures" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        os.symlink(name, folder / f"{number}{Path(name).suffix}")
+    how = ["--network", "squeezenet", "--side", "32", "--batch", "2", "--epochs", "1", "--quiet"]
+    how += ["--from", str(source), "--by-name", "--rate", "fire*=0", "-o", str(dest)]
+    assert train(["folder", str(tmp_path / "pictures"), *how]) == 0
+    before, after = formats.read(source).arrays, read_trained(dest).arrays
+    assert np.array_equal(before["fire9/expand3x3.weight"], after["fire9/expand3x3.weight"])
+    assert after["head/scores.weight"].shape == (64, 2)
+
+
 @pytest.mark.parametrize("by", ["l1", "activation"])
 def test_a_classifier_is_mended_with_its_own_pictures(door, digits, tmp_path, by):
     """Its answers come nearer to those of the whole, and its convolutions still have no biases."""
