@@ -18,9 +18,11 @@ from nst.losses import (
     Statistic,
     Style,
     TotalVariation,
+    binary_cross_entropy,
     content_loss,
     gram,
     gram_loss,
+    least_squares,
     range_penalty,
     rectified_regression_loss,
     regression_loss,
@@ -99,6 +101,12 @@ def _relative_gram(width: int) -> Callable[[Random], Built]:
     return make
 
 
+def _scores(
+    loss: Callable[[np.ndarray, float], tuple[float, np.ndarray]], label: float
+) -> Callable[[Random], Built]:
+    return lambda rng: (lambda x: loss(x, label), 2 * rng.standard_normal((8, 1)))
+
+
 LOSS_CASES = [
     _case("softmax_cross_entropy", "class numbers", _class_numbers),
     _case("softmax_cross_entropy", "probabilities", _probabilities),
@@ -132,5 +140,10 @@ LOSS_CASES = [
     _case("rectified_regression_loss", "some silent, some loud", _rectified),
     _case("relative_gram_loss", "read out", _relative_gram(5)),
     _case("relative_gram_loss", "as they are", _relative_gram(3)),
+    _case("binary_cross_entropy", "all real", _scores(binary_cross_entropy, 1)),
+    _case("binary_cross_entropy", "all fake", _scores(binary_cross_entropy, 0)),
+    _case("binary_cross_entropy", "a smoothed label", _scores(binary_cross_entropy, 0.9)),
+    _case("least_squares", "all real", _scores(least_squares, 1)),
+    _case("least_squares", "all fake", _scores(least_squares, 0)),
     *ACTIVATION_CASES,
 ]

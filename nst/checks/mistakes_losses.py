@@ -54,6 +54,11 @@ def cropped(at: At) -> np.ndarray:
     return gradient
 
 
+def logistic(x: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + exp(-x))."""
+    return 1 / (1 + np.exp(-x))
+
+
 SMOOTHED_LABELS = np.eye(6)[[5, 0, 2, 2]]  # of the case
 
 LOSS_MISTAKES = [
@@ -193,5 +198,29 @@ LOSS_MISTAKES = [
     *mistakes(
         _find("relative_gram_loss", "as they are"),
         {"not divided by the number of places": lambda at: at.dx * len(at.x)},
+    ),
+    *mistakes(
+        _find("binary_cross_entropy", "all real"),
+        {
+            "the sign is wrong, as in a program that was so for years": lambda at: -at.dx,
+            "the probability's own slope is multiplied in": lambda at: (
+                at.dx * logistic(at.x) * (1 - logistic(at.x))
+            ),
+            "summed over the pictures, not averaged": lambda at: 8 * at.dx,
+            "the label is forgotten": lambda at: logistic(at.x) / 8,
+            "the score stands in the place of the probability": lambda at: (at.x - 1) / 8,
+        },
+    ),
+    *mistakes(
+        _find("binary_cross_entropy", "a smoothed label"),
+        {"the label is taken for 1": lambda at: (logistic(at.x) - 1) / 8},
+    ),
+    *mistakes(
+        _find("least_squares", "all real"),
+        {
+            "the half is forgotten": lambda at: 2 * at.dx,
+            "the label is forgotten": lambda at: at.x / 8,
+            "what is beyond the label has no slope": lambda at: np.where(at.x < 1, at.dx, 0),
+        },
     ),
 ]

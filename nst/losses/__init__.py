@@ -1,6 +1,7 @@
 """The terms of an objective: each loss returns its value and its gradient in one call."""
 
 from nst.losses.activation import Channel, ClassScore, Energy, Unit
+from nst.losses.adversarial import binary_cross_entropy, least_squares
 from nst.losses.content import content_loss
 from nst.losses.covariance import COVARIANCE
 from nst.losses.direction import Direction, Guide
@@ -35,11 +36,13 @@ __all__ = [
     "Style",
     "TotalVariation",
     "Unit",
+    "binary_cross_entropy",
     "blend",
     "content_loss",
     "gram",
     "gram_gradient",
     "gram_loss",
+    "least_squares",
     "range_penalty",
     "rectified_regression_loss",
     "regression_loss",
