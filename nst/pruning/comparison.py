@@ -11,13 +11,14 @@ from nst.errors import NstError
 from nst.files import require_file
 from nst.networks import architecture
 from nst.pruning.costs import Batch, correct, costs, seconds_of_answer, seconds_of_step
-from nst.pruning.data import BATCH, test_pictures
+from nst.pruning.data import at_once, test_pictures
 from nst.pruning.distance import CONTENT_WEIGHT, STYLE_TAPS, Distance, Pair, average, style_at
 from nst.pruning.source import Source, square
 
 SECOND = 1.25
 """Times the content weight: the second measurement, which says how style and content go together."""
 MOST_LABELS = 1 << 20  # bytes
+LONGEST = 9  # digits of the number of a class
 
 Row = dict[str, str]
 
@@ -74,7 +75,7 @@ def _costs(source: Source, size: int) -> Row:
         picture = rng.uniform(0, 255, (1, *shape)).astype(np.float32)
         row["step"] = f"{seconds_of_step(source.network, picture, taps):.3f} s"
     elif _scores(source) in source.network.nodes:
-        pictures = rng.uniform(0, 255, (BATCH if source.trained else 1, *shape)).astype(np.float32)
+        pictures = rng.uniform(0, 255, (at_once(shape) if source.trained else 1, *shape)).astype(np.float32)
         seconds = seconds_of_answer(source.network, _scores(source), pictures)
         row["a picture"] = f"{1e3 * seconds:.3g} ms"
     return row
@@ -104,7 +105,7 @@ def _labelled(path: str, source: Source) -> Iterator[Batch]:
         raise NstError(f"{found} is too large for a file of labels")
     for number, line in enumerate(found.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         name, _, label = line.strip().rpartition(" ")
-        if not name or not label.isdecimal():
+        if not name or not label.isdecimal() or len(label) > LONGEST:
             raise NstError(f"{found}, line {number}: a picture and the number of its class are expected")
         yield square(Path(found.parent, name), crop, managed=False), np.array([int(label)])
 

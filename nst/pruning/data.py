@@ -14,7 +14,8 @@ from nst.images.labelled_folder import class_folder
 from nst.pruning.costs import Batch
 from nst.pruning.source import Source
 
-BATCH = 128  # pictures at once
+BATCH = 128  # pictures at once, as long as they are small
+PIXELS = BATCH << 10
 
 
 def training_pictures(path: str, source: Source, most: int) -> list[np.ndarray]:
@@ -29,9 +30,15 @@ def test_pictures(path: str, source: Source) -> Iterator[Batch]:
     return _batches(_read(path, source)[1])
 
 
+def at_once(shape: tuple[int, ...]) -> int:
+    """Return how many pictures of a shape (H, W, C) are classified at once."""
+    return max(1, min(BATCH, PIXELS // (shape[0] * shape[1])))
+
+
 def _batches(test: Dataset) -> Iterator[Batch]:
-    for start in range(0, len(test), BATCH):
-        chosen = np.arange(start, min(start + BATCH, len(test)))
+    step = at_once(test.shape)
+    for start in range(0, len(test), step):
+        chosen = np.arange(start, min(start + step, len(test)))
         yield test.pictures(chosen).astype(np.float32), test.labels[chosen]
 
 
