@@ -23,6 +23,7 @@ def parser() -> Parser:
 
 def _add_apply(commands: argparse._SubParsersAction) -> None:
     from nst.feedforward.pictures import add_pictures
+    from nst.session.values import whole
 
     it: Parser = commands.add_parser(
         "apply", help="paint pictures", description="Paint pictures, each of any size, with a trained net."
@@ -36,11 +37,19 @@ def _add_apply(commands: argparse._SubParsersAction) -> None:
         "-o", "--output", help="a file for one picture, a folder for several; default: out.png, painted"
     )
     add_pictures(it, None, ("after",))
+    it.add_argument(
+        "--tile",
+        type=whole(64),
+        default=1024,
+        metavar="PIXELS",
+        help="take pictures larger than two such squares in tiles of that side, which never show",
+    )
     it.add_argument("--quiet", action="store_true", help="print errors only")
 
 
 def _apply(options: argparse.Namespace) -> int:
     from nst.feedforward.pictures import Job, each, jobs, read, write
+    from nst.feedforward.tiles import stylised_in_tiles
     from nst.formats.fast_style import read_fast_style
     from nst.networks.fast_style import stylised
 
@@ -49,7 +58,8 @@ def _apply(options: argparse.Namespace) -> int:
     def paint(job: Job) -> str:
         picture, pixels = read(job.source, options)
         started = time.perf_counter()
-        painting = stylised(network, pixels)
+        large = pixels.shape[0] * pixels.shape[1] > 2 * options.tile**2
+        painting = stylised_in_tiles(network, pixels, options.tile) if large else stylised(network, pixels)
         seconds = time.perf_counter() - started
         write(job.target, painting, picture, options)
         height, width = painting.shape[:2]

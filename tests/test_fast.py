@@ -193,6 +193,19 @@ def test_colours_and_transparency_are_kept(door, tmp_path, model):
     assert np.asarray(Image.open("plain.png")).shape == (24, 32, 3)
 
 
+def test_tiles_never_show(door, model):
+    """A picture larger than two tiles is painted in tiles, to the same bytes but for a level here and there."""
+    pixels = np.random.default_rng(3).integers(0, 256, (91, 102, 3), np.uint8)
+    Image.fromarray(pixels).save("large.png")
+    for tile in (64, 1024):
+        flags = "--tile", tile, "-o", f"{tile}.png", "--quiet"
+        assert door(fast.main, "apply", model, "large.png", *flags).status == 0
+    tiled, whole = (np.asarray(Image.open(f"{tile}.png")).astype(int) for tile in (64, 1024))
+    assert np.abs(tiled - whole).max() <= 1
+    assert np.mean(tiled != whole) < 0.01
+    assert whole.std() > 10
+
+
 @pytest.mark.parametrize(
     "arguments, says",
     [

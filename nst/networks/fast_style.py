@@ -79,13 +79,16 @@ def fast_style(arrays: Mapping[str, np.ndarray], eps: float = 1e-3) -> Network:
     return Network([*nodes, Node("painting", Tanh(150.0, 127.5))]).freeze()
 
 
+def room(picture: np.ndarray) -> np.ndarray:
+    """Return a picture (H, W, 3) as (1, H', W', 3), its last pixels repeated to whole multiples of `STEP`."""
+    height, width = picture.shape[:2]
+    return np.pad(picture, ((0, -height % STEP), (0, -width % STEP), (0, 0)), mode="edge")[None]
+
+
 def stylised(network: Network, picture: np.ndarray) -> np.ndarray:
     """Return the painting of a picture (H, W, 3) of any size, in its dtype; clip it to 0..255.
 
-    At the right and the lower end the last pixels are repeated until the sides are multiples of `STEP`, and what is
-    painted there is cut off.
+    What is painted beyond the right and the lower end, where `room` adds a little, is cut off.
     """
     height, width = picture.shape[:2]
-    ends = ((0, -height % STEP), (0, -width % STEP), (0, 0))
-    whole = np.pad(picture, ends, mode="edge")[None]
-    return network.features(whole, ["painting"])["painting"][0, :height, :width]
+    return network.features(room(picture), ["painting"])["painting"][0, :height, :width]
