@@ -10,12 +10,14 @@ import pytest
 from PIL import Image
 
 from nst.dream import parse as parse_dream
+from nst.fast import parser as fast_parser
 from nst.formats import write
 from nst.gradcheck import main as gradcheck
 from nst.look import parser as look_parser
 from nst.session.arguments import parse
 from nst.session.texture_arguments import parse as parse_texture
 from nst.train import parser as train_parser
+from nst.universal import parse as parse_universal
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "CONTRIBUTING.md", "weights/README.md")
@@ -55,6 +57,16 @@ def test_commands_of_the_main_door_are_understood():
     for flag in flags:
         pictures = [] if flag.startswith("photo") else ["photo.jpg", "painting.jpg"]
         parse([*pictures, *shlex.split(flag)])
+
+
+def test_commands_of_the_doors_that_paint_in_one_pass_are_understood():
+    """Each line that calls nst.fast or nst.universal passes its parser."""
+    assert len(commands("nst.fast")) >= 2
+    for arguments in commands("nst.fast"):
+        fast_parser().parse_args(arguments)
+    assert len(commands("nst.universal")) >= 4
+    for arguments in commands("nst.universal"):
+        parse_universal(arguments)
 
 
 def test_commands_of_the_texture_door_are_understood():
