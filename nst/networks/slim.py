@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nst.networks.initial import he_normal
 from nst.networks.network import Network
 from nst.networks.vgg import vgg, vgg_shapes
 from nst.networks.weights import Weights
@@ -21,10 +22,10 @@ def fresh_slim(seed: int = 0) -> Network:
         The same seed gives the same weights to the bit.
     """
     rng = np.random.default_rng(seed)
-    arrays = {}
-    for name, shape in vgg_shapes("slim").items():
-        deviation = np.sqrt(2 / np.prod(shape[:-1])) if name.endswith(".weight") else 0
-        arrays[name] = (deviation * rng.standard_normal(shape)).astype(np.float32)
+    arrays = {
+        name: he_normal(rng, shape) if name.endswith(".weight") else np.zeros(shape, np.float32)
+        for name, shape in vgg_shapes("slim").items()
+    }
     return vgg(Weights(arrays, "slim", "RGB", MEAN, SCALE)).unfreeze()
 
 

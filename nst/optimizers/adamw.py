@@ -15,7 +15,8 @@ from nst.optimizers.sgd import Named
 class AdamW:
     r"""Move named parameters by Adam's steps, with weight decay beside them: Loshchilov and Hutter, 2019.
 
-    `Adam` has the formulas of the running means m and v and of their corrections (the hats). With the decay d::
+    `Adam` has the formulas of the running means m and v and of their corrections (the hats), which count the steps of
+    each parameter from its own first one. With the decay d::
 
         w = w - learning_rate (m_hat / (sqrt(v_hat) + eps) + d w)
 
@@ -43,8 +44,8 @@ class AdamW:
     ) -> None:
         self.betas, self.eps = (float(beta1), float(beta2)), float(eps)
         self.weight_decay, self.groups = float(weight_decay), groups or Groups()
-        self._t = 0
         self._means: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._steps: dict[str, int] = {}
 
     def update(self, parameters: Named, gradients: Named, learning_rate: float) -> None:
         """Move each parameter that has a gradient, in place.
@@ -65,9 +66,9 @@ class AdamW:
                 raise NstError(
                     f"AdamW: {label} is {parameter.shape}, its gradient {gradient.shape}: start afresh"
                 )
-        self._t += 1
-        corrections = 1 - self.betas[0] ** self._t, 1 - self.betas[1] ** self._t
         for label, parameter, gradient in work:
+            t = self._steps[label] = self._steps.get(label, 0) + 1
+            corrections = 1 - self.betas[0] ** t, 1 - self.betas[1] ** t
             m, v = self._means.setdefault(label, (np.zeros_like(parameter), np.zeros_like(parameter)))
             rate, decay = self.groups.factors(label)
             rate *= learning_rate
@@ -77,16 +78,11 @@ class AdamW:
                 moved -= shrink * parameter
             parameter[...] = moved
 
-    def forget(self, label: str, where: tuple[object, ...]) -> None:
-        """Set the running means of a part of a parameter to 0: of units that begin anew."""
-        for mean in self._means.get(label, ()):
-            mean[where] = 0
-
     def state(self) -> dict[str, np.ndarray]:
-        """Return the count of steps and the means by `m.layer.name` and `v.layer.name`; empty before a first step."""
-        found = {"t": np.asarray(self._t)} if self._t else {}
+        """Return means and counts of steps by `m.layer.name`, `v.layer.name` and `t.layer.name`."""
+        found = {}
         for label, (m, v) in self._means.items():
-            found |= {f"m.{label}": m, f"v.{label}": v}
+            found |= {f"m.{label}": m, f"v.{label}": v, f"t.{label}": np.asarray(self._steps[label])}
         return found
 
     def load(self, state: Mapping[str, np.ndarray]) -> None:
@@ -98,15 +94,15 @@ class AdamW:
             When it is not such a state.
         """
         try:
-            self._t = int(state["t"]) if state else 0
             labels = [name[2:] for name in state if name.startswith("m.")]
             self._means = {
                 label: (state[f"m.{label}"].copy(), state[f"v.{label}"].copy()) for label in labels
             }
+            self._steps = {label: int(state[f"t.{label}"]) for label in labels}
         except (KeyError, TypeError, ValueError) as error:
             raise NstError(f"the saved state of AdamW is incomplete ({error}): start afresh") from error
         if not all(
             np.isfinite(m).all() and np.isfinite(v).all() and m.shape == v.shape
             for m, v in self._means.values()
-        ):
+        ) or any(t < 1 for t in self._steps.values()):
             raise NstError("the saved state of AdamW makes no sense: start afresh")

@@ -40,7 +40,9 @@ class Distance:
     content: float
 
 
-def paint(network: Network, pair: Pair, content_weight: float = CONTENT_WEIGHT) -> np.ndarray:
+def paint(
+    network: Network, pair: Pair, content_weight: float = CONTENT_WEIGHT, looks: int = EVALUATIONS
+) -> np.ndarray:
     r"""Paint with any network so that another one's results can stand beside: each loss is a share of what it was.
 
     With G and F of `network` itself::
@@ -48,7 +50,7 @@ def paint(network: Network, pair: Pair, content_weight: float = CONTENT_WEIGHT) 
         L(X) = mean_l |G_l(X) - G_l(S)|^2 / |G_l(C) - G_l(S)|^2 + alpha |F(X) - F(C)|^2 / |F(C)|^2
                + 0.001 mean(overshoot^2)
 
-    The start is the photograph; L-BFGS may look 100 times. The result is what a file of 8 bits would hold.
+    The start is the photograph; L-BFGS may look so many times. The result is what a file of 8 bits would hold.
     """
     content, style = pair
     taps = [*STYLE_TAPS, CONTENT_TAP]
@@ -62,15 +64,15 @@ def paint(network: Network, pair: Pair, content_weight: float = CONTENT_WEIGHT) 
         wanted = gram(of_style[tap])
         before = float(np.square(gram(of_content[tap]) - wanted).mean())
         terms.append(Style(tap, wanted, 1 / (len(STYLE_TAPS) * before)))
-    looks = 0
+    seen = 0
 
     def enough(step) -> bool:
-        nonlocal looks
-        looks += step.evaluations
-        return looks >= EVALUATIONS
+        nonlocal seen
+        seen += step.evaluations
+        return seen >= looks
 
     objective = Objective(fused(network, taps), terms)
-    picture, _ = optimise(objective, content, LBFGS(history=20), EVALUATIONS, on_step=enough)
+    picture, _ = optimise(objective, content, LBFGS(history=20), looks, on_step=enough)
     return np.rint(np.clip(picture, 0, 255)).astype(content.dtype)
 
 

@@ -16,7 +16,9 @@ from nst.optimizers import AdamW, Groups
 from nst.training.average import Average, labelled, take
 from nst.training.distillation import TAPS, Distillation
 from nst.training.readout import Readout, independent
-from nst.training.units import revive, scale_units
+from nst.training.units import scale_units
+
+SPEAKS = 1 / 500  # the least share of places at which a unit answers that is not called silent
 
 
 class Distiller:
@@ -27,11 +29,11 @@ class Distiller:
 
         L = sum_l  c_l |F_l R_l - T_l|^2 / |T_l|^2   +   gram_weight sum_taps mean_n |R^T G_n R - A_n| / |A_n|
 
-    both over some of the places, a grid with a random offset: neighbours differ little. R_l is direct at the taps but
-    the first (see `Readout`; there the loss is `rectified_regression_loss`), so that the student's own Gram matrices
-    measure what the teacher's do. Elsewhere it is free: the student finds features of its own that tell as much. At
-    `relu1_1`, which reads three colours, direct channels would bring back the teacher's kernels as they are; and no
-    other layer has both its inputs and its outputs direct.
+    both over some of the places, a grid with a random offset: neighbours differ little. R_l is direct (see `Readout`;
+    there the loss is `rectified_regression_loss`), so that the student's own Gram matrices measure what the teacher's
+    do, and so that what it does between the taps is like what the teacher does, also for pictures unlike those that it
+    learned from. At `relu1_1`, which reads three colours, direct channels would bring back the teacher's kernels as
+    they are: there R_l is free, and the student finds features of its own that tell as much.
 
     Parameters
     ----------
@@ -58,14 +60,13 @@ class Distiller:
         }
         self.optimizer = AdamW(beta2=0.99, groups=Groups(list(rates.items())))
         self.average = Average(student, recipe.average)
-        self.done = self.blocks = self.revived = 0
-        self.answers: dict[str, np.ndarray] = {}  # how often each unit has answered since the last check
+        self.done = self.blocks = 0
 
     def _readout(self, name: str, features: np.ndarray) -> Readout:
         flat = features.reshape(-1, features.shape[-1])
         width = self.student.nodes[self.before(name)].layer.weight.shape[3]
         some = np.random.default_rng(0).permutation(len(flat))[:8000]
-        direct = independent(flat[some], width) if name in TAPS[1:] else ()
+        direct = independent(flat[some], width) if name != self.layers[0] else ()
         return Readout(width, flat.shape[1], direct)
 
     @staticmethod
@@ -95,15 +96,12 @@ class Distiller:
             t = wanted.pop(name)[some] * np.float32(1 / self.unit[name])
             for tap, gradient in self._compare(name, some, features, t, losses).items():
                 entering[tap][some] = gradient.reshape(entering[tap][some].shape)
-            self.answers[name] = self.answers.get(name, 0) + (features[name][some] > 0).mean((0, 1, 2))
         _, gradients = self.student.gradients(entering, tape, image=False)
         if not math.isfinite(clipped(gradients, recipe.clip)):
             raise NstError(f"step {step + 1}: the gradient is not finite; lower the learning rate")
         self.optimizer.update(self.student.parameters(), gradients, recipe.rate(step))
         self.average.update()
         self.done += 1
-        if self.done % recipe.check_every == 0:
-            self._revive(names, images, rng)
         return losses
 
     def _compare(
@@ -132,7 +130,8 @@ class Distiller:
             loss, found[self.before(name)] = rectified_regression_loss(answers, t[:, readout.direct], whole)
             losses[name] += loss
         if late and name not in TAPS:
-            gradient *= recipe.between
+            for one in found.values():
+                one *= recipe.between
         elif late:
             losses[f"gram {name}"] = self._gram(name, f, t, gradient)
         return found
@@ -164,21 +163,6 @@ class Distiller:
         self.blocks = blocks
         self.average = Average(self.student, self.recipe.average)
 
-    def _revive(self, names: Sequence[str], images: np.ndarray, rng: np.random.Generator) -> None:
-        """Begin anew the units that have answered at less than one place in 500 since the last look."""
-        for name in names:
-            silent = np.flatnonzero(self.answers.pop(name) < 0.002 * self.recipe.check_every)
-            if not len(silent) or self.done > self.recipe.steps // 2:
-                continue
-            number = self.layers.index(name)
-            conv, readers = self.convolutions[number], self.convolutions[number + 1 : number + 2]
-            revive(self.student, images, conv, silent, readers, rng)
-            for part in ("weight", "bias"):
-                self.optimizer.forget(f"{conv}.{part}", (..., silent))
-            for reader in readers:
-                self.optimizer.forget(f"{reader}.weight", np.s_[:, :, silent])
-            self.revived += len(silent)
-
     def scaled(self) -> Network:
         r"""Return the averaged student with features as loud as the teacher's, so that weights of losses suit both.
 
@@ -202,11 +186,10 @@ class Distiller:
             "student": labelled(self.student),
             "average": self.average.state(),
             "optimizer": self.optimizer.state(),
-            "answers": self.answers,
         }
         families |= {f"readout.{name}": readout.state() for name, readout in self.readouts.items()}
         found = {f"{family}:{name}": array for family, of in families.items() for name, array in of.items()}
-        counts = {"done": self.done, "blocks": self.blocks, "revived": self.revived}
+        counts = {"done": self.done, "blocks": self.blocks}
         return {**counts, "averaged": self.average.count}, found
 
     def load(self, plain: Mapping[str, int], found: Mapping[str, np.ndarray]) -> None:
@@ -222,17 +205,11 @@ class Distiller:
             family, _, name = label.partition(":")
             families.setdefault(family, {})[name] = array
         try:
-            done, blocks, revived, averaged = (
-                plain[key] for key in ("done", "blocks", "revived", "averaged")
-            )
-            if not all(type(count) is int and count >= 0 for count in (done, blocks, revived, averaged)):
+            done, blocks, averaged = (plain[key] for key in ("done", "blocks", "averaged"))
+            if not all(type(count) is int and count >= 0 for count in (done, blocks, averaged)):
                 raise NstError("the counts in the checkpoint make no sense; start anew")
             if done > self.recipe.steps or blocks != (self.recipe.stage(done - 1)[0] if done else 0):
                 raise NstError(f"the checkpoint is at step {done} of {self.recipe.steps}; start anew")
-            answers = families.get("answers", {})
-            for name, heard in answers.items():
-                if heard.shape != self.readouts[name].matrix.shape[:1]:
-                    raise NstError(f"the checkpoint is of another network at {name}; start anew")
             take(self.student, families["student"], "the student")
             self.average.load(families["average"], averaged)
             self.optimizer.load(families.get("optimizer", {}))
@@ -240,19 +217,27 @@ class Distiller:
                 readout.load(families[f"readout.{name}"])
         except KeyError as error:
             raise NstError(f"the checkpoint lacks {error!s:.100}; start anew") from error
-        self.answers, self.done, self.blocks, self.revived = answers, done, blocks, revived
+        self.done, self.blocks = done, blocks
 
-    def validate(self, images: Sequence[np.ndarray]) -> dict[str, tuple[float, float]]:
-        """Return, for each layer that learns, the errors of features and of Gram matrices of the averaged student.
+    def validate(self, images: Sequence[np.ndarray]) -> tuple[dict[str, tuple[float, float]], int]:
+        """Return how far the averaged student's features and Gram matrices are off, by layer, and its silent units.
 
         Parameters
         ----------
         images
-            Held-out pictures, (1, H, W, 3) each. Both errors are means over them of relative squares; that of Gram
-            matrices is 0 between the taps.
+            Held-out pictures, (1, H, W, 3) each.
+
+        Returns
+        -------
+        errors
+            Of each layer that learns: means over the pictures of relative squares. That of Gram matrices is of the
+            channels that are compared (all, or the direct ones), and 0 between the taps.
+        silent : int
+            How many units of these layers answer at less than one place in 500.
         """
         names = self.learning(self.blocks)
         found = {name: np.zeros(2) for name in names}
+        speaks = dict.fromkeys(names, 0)
         for image in images:
             wanted, got = (one.forward(image, names)[0] for one in (self.teacher, self.average.network))
             for name in names:
@@ -260,10 +245,12 @@ class Distiller:
                     1 / self.unit[name]
                 )
                 f = got.pop(name).reshape(len(t), -1)
+                speaks[name] += (f > 0).mean(axis=0) / len(images)
                 found[name][0] += regression_loss(f, self.readouts[name].matrix, t)[0]
                 if name in TAPS:
                     found[name][1] += relative_gram_loss(f, *self._compared(name, t))[0] ** 2
-        return {name: tuple(total / len(images)) for name, total in found.items()}
+        silent = sum(int((share < SPEAKS).sum()) for share in speaks.values())
+        return {name: tuple(total / len(images)) for name, total in found.items()}, silent
 
 
 def grid(shape: tuple[int, ...], count: int, rng: np.random.Generator) -> tuple[slice, ...]:

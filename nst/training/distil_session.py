@@ -5,18 +5,21 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
+import hashlib
 import io
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from nst import formats
 from nst.errors import NstError
 from nst.files import atomic_write
 from nst.formats.known import find_weights
 from nst.images.folder import pictures_in
-from nst.networks import build, fused
+from nst.networks import build, fused, vgg
 from nst.networks.slim import fresh_slim, slim_weights
 from nst.report import duration
 from nst.session.outputs import refuse_overwriting
@@ -25,6 +28,7 @@ from nst.training.distil import Distiller
 from nst.training.distil_report import page
 from nst.training.distillation import TAPS, Distillation
 from nst.training.likeness import likeness
+from nst.training.painted import painted
 from nst.training.training_checkpoint import TrainingCheckpoint, load_training, save_training
 
 FIRST = 16  # crops by which scales are set
@@ -34,7 +38,7 @@ COLUMNS = (
     "step",
     "seconds",
     "rate",
-    "revived",
+    "silent",
     *(f"{what} {tap}" for what in ("features", "gram") for tap in TAPS),
 )
 
@@ -79,6 +83,7 @@ class Session:
         first = Crops(self.files, recipe.side, FIRST, recipe.seed + 1, 0).step(0)
         self.distiller = Distiller(student, teacher, recipe, first)
         self.rows: list[list[float]] = []
+        self.painted = np.empty((0, recipe.side, recipe.side, 3), np.uint8)
         self.seconds = 0.0
         if options.resume:
             self._resume()
@@ -118,7 +123,7 @@ class Session:
         start = time.perf_counter()
         try:
             for images in steps:
-                distiller.step(images)
+                distiller.step(self._mixed(images))
                 self.seconds += time.perf_counter() - start
                 yield
                 if distiller.done == recipe.steps or recipe.stage(distiller.done) != stage:
@@ -127,15 +132,31 @@ class Session:
         finally:
             steps.close()
 
+    def _mixed(self, images: np.ndarray) -> np.ndarray:
+        """Return crops, the first of which give way to painted pictures where there are such."""
+        recipe, done = self.recipe, self.distiller.done
+        due = recipe.painting(done) - len(self.painted)
+        if due > 0:
+            both = Crops(self.files, recipe.side, 2 * due, recipe.seed + 2, 0).step(done)
+            new = painted(vgg(self._weights()), both[:due], both[due:], (recipe.seed, done))
+            self.painted = np.concatenate([self.painted, new])
+        if len(self.painted):
+            rng = np.random.default_rng((recipe.seed, done, 1))
+            for image in images[: recipe.mixed]:
+                one = self.painted[rng.integers(len(self.painted))]
+                image[:] = one[:, ::-1] if rng.random() < 0.5 else one
+        return images
+
     def _report(self) -> str:
         """Measure the student; write checkpoint, log, report and weights; return a line."""
         distiller = self.distiller
-        errors = distiller.validate(self.held_out)
+        errors, silent = distiller.validate(self.held_out)
         rate = self.recipe.rate(distiller.done - 1)
         measured = [errors[tap][kind] if tap in errors else math.nan for kind in (0, 1) for tap in TAPS]
-        self.rows.append([distiller.done, round(self.seconds, 1), rate, distiller.revived, *measured])
+        self.rows.append([distiller.done, round(self.seconds, 1), rate, silent, *measured])
         plain, arrays = distiller.state()
         state = {**plain, "seconds": self.seconds, "rows": self.rows}
+        arrays["painted"] = self.painted
         save_training(self._beside(".checkpoint.npz"), TrainingCheckpoint(self._settings(), state, arrays))
         self._write_log()
         formats.write(self.output, self._weights(), self.options.dtype)
@@ -145,7 +166,7 @@ class Session:
         )
         return (
             f"step {distiller.done}/{self.recipe.steps}: features off by {features}, Gram matrices by {grams}, "
-            f"{duration(self.seconds)}" + (f", {duration(left)} left" if left else "")
+            f"{silent} units silent, {duration(self.seconds)}" + (f", {duration(left)} left" if left else "")
         )
 
     def _write_log(self) -> None:
@@ -171,13 +192,13 @@ class Session:
         return {
             **dataclasses.asdict(self.recipe),
             "teacher": self.teacher.sha256,
-            "photographs": len(self.files),
+            "photographs": _digest(self.files),
         }
 
     def _resume(self) -> None:
         saved = load_training(self._beside(".checkpoint.npz"))
         wanted = {
-            key: [list(one) for one in value] if key == "stages" else value
+            key: [list(one) for one in value] if isinstance(value, tuple) else value
             for key, value in self._settings().items()
         }
         for key, value in wanted.items():
@@ -188,11 +209,21 @@ class Session:
         rows, seconds = saved.state.get("rows"), saved.state.get("seconds")
         if not (isinstance(rows, list) and all(map(_is_row, rows)) and _is_number(seconds)):
             raise NstError("the log in the checkpoint makes no sense; start anew")
-        self.rows, self.seconds = rows, float(seconds)
+        pictures = saved.arrays.pop("painted", None)
+        if pictures is None or pictures.shape[1:] != self.painted.shape[1:] or pictures.dtype != np.uint8:
+            raise NstError(
+                "the painted pictures in the checkpoint are missing, or of another size; start anew"
+            )
+        self.rows, self.seconds, self.painted = rows, float(seconds), pictures
         self.distiller.load(saved.state, saved.arrays)
 
     def _beside(self, ending: str) -> Path:
         return self.output.with_suffix(ending)
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """Return what other photographs would change: SHA-256 of names and sizes."""
+    return hashlib.sha256(repr([(file.name, file.stat().st_size) for file in files]).encode()).hexdigest()
 
 
 def _is_row(row: object) -> bool:

@@ -21,7 +21,7 @@ HEAD = Recipe(
 RECIPES = {
     # Few epochs at a high rate, which rises and falls once: Smith and Topin, Super-Convergence, 2018.
     "vgg-small": Recipe(
-        epochs=15,
+        epochs=24,
         batch=128,
         learning_rate=0.2,
         schedule="one-cycle",

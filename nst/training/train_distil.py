@@ -43,6 +43,13 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="SHARE",
         help="of the steps, before Gram matrices count",
     )
+    add(
+        "--painted",
+        type=whole(0, 4096),
+        default=recipe.painted,
+        metavar="N",
+        help="pictures that the student paints, four times, and learns from; 0 for none",
+    )
     add("--seed", type=whole(0), default=recipe.seed)
     add("--dtype", choices=("float32", "float16"), default="float16", help="of the result")
     add(
