@@ -71,5 +71,5 @@ def painted() -> Drawn:
             result = paint(network, (content, style))
             found = judge(teacher, result, (content, style))
             shown.append(picture(result[0]).resize((SHOWN, SHOWN), Image.Resampling.LANCZOS))
-            captions.append(f"{name}: style {found.style:.4f}, content {found.content:.2f}")
+            captions.append(f"{name}: {found.style:.4f}, {found.content:.2f}")
     return panels(shown, captions, columns=3)
