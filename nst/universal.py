@@ -126,6 +126,10 @@ def _pictures(options: argparse.Namespace):
     from nst.images import luminance, match_colours
 
     if options.content is None:
+        if options.size**2 > options.max_pixels:
+            raise NstError(
+                f"{options.size} x {options.size} pixels are more than --max-pixels {options.max_pixels}"
+            )
         picture, rng = None, np.random.default_rng(options.seed)
         content = rng.uniform(0, 255, (options.size, options.size, 3)).astype(np.float32)
     else:

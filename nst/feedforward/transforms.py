@@ -7,6 +7,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from nst.errors import NstError
+
 BLOCK = 1 << 16  # places whose sums are made at once, in float64
 FLOOR = 1e-5  # of the largest eigenvalue: directions with less are not stretched further
 TINY = 1e-8  # and in any case: the covariance of a flat picture is 0
@@ -81,6 +83,8 @@ class WCT:
 
 def floored_power(covariance: np.ndarray, exponent: float) -> np.ndarray:
     """Return a power of a symmetric matrix (C, C) with its eigenvalues raised to the floor that `WCT` states."""
+    if not np.isfinite(covariance).all():
+        raise NstError("the features of the picture are not finite: is this the encoder's own file?")
     values, vectors = np.linalg.eigh(covariance)
     floor = max(FLOOR * values[-1], TINY)
     return (vectors * np.maximum(values, floor) ** exponent) @ vectors.T

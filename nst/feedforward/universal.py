@@ -77,7 +77,8 @@ def shares_of(
     NstError
         When a mask has nothing white, or there are not as many as styles.
     """
-    weights = np.array(blend, np.float32)[:, None, None] / sum(blend)
+    shares = np.array(blend, np.float64) / max(blend)  # first, for the sum of large ones is infinite
+    weights = (shares / shares.sum()).astype(np.float32)[:, None, None]
     if masks is None:
         return np.broadcast_to(weights, (len(blend), *size)).copy()
     if len(masks) != len(blend):

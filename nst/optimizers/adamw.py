@@ -15,8 +15,8 @@ from nst.optimizers.sgd import Named
 class AdamW:
     r"""Move named parameters by Adam's steps, with weight decay beside them: Loshchilov and Hutter, 2019.
 
-    `Adam` has the formulas of the running means m and v and of their corrections (the hats), which count the steps of
-    each parameter from its own first one. With the decay d::
+    `Adam` has the formulas of the running means m and v and of their corrections (the hats), for which steps are
+    counted here for each parameter from its own first one. With the decay d::
 
         w = w - learning_rate (m_hat / (sqrt(v_hat) + eps) + d w)
 
@@ -99,10 +99,14 @@ class AdamW:
                 label: (state[f"m.{label}"].copy(), state[f"v.{label}"].copy()) for label in labels
             }
             self._steps = {label: int(state[f"t.{label}"]) for label in labels}
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise NstError(f"the saved state of AdamW is incomplete ({error}): start afresh") from error
         if not all(
-            np.isfinite(m).all() and np.isfinite(v).all() and m.shape == v.shape
-            for m, v in self._means.values()
-        ) or any(t < 1 for t in self._steps.values()):
+            self._steps[label] >= 1
+            and m.dtype.kind == v.dtype.kind == "f"
+            and m.shape == v.shape
+            and np.isfinite(m).all()
+            and (np.isfinite(v) & (v >= 0)).all()
+            for label, (m, v) in self._means.items()
+        ):
             raise NstError("the saved state of AdamW makes no sense: start afresh")

@@ -75,6 +75,7 @@ class Session:
             raise NstError(
                 f"{len(files)} photographs are too few; give at least {HELD_OUT}, better a thousand"
             )
+        self.digest = _digest(files)
         held_out = Crops(files[::HELD_OUT], SIDE, 1, recipe.seed, 0, vary=False)
         self.files = [path for number, path in enumerate(files) if number % HELD_OUT]
         self.held_out = [held_out.step(number) for number in range(VALIDATED)]
@@ -142,7 +143,7 @@ class Session:
             self.painted = np.concatenate([self.painted, new])
         if len(self.painted):
             rng = np.random.default_rng((recipe.seed, done, 1))
-            for image in images[: recipe.mixed]:
+            for image in images[: min(recipe.mixed, len(images) // 2)]:
                 one = self.painted[rng.integers(len(self.painted))]
                 image[:] = one[:, ::-1] if rng.random() < 0.5 else one
         return images
@@ -192,7 +193,7 @@ class Session:
         return {
             **dataclasses.asdict(self.recipe),
             "teacher": self.teacher.sha256,
-            "photographs": _digest(self.files),
+            "photographs": self.digest,
         }
 
     def _resume(self) -> None:
@@ -207,28 +208,31 @@ class Session:
                     f"the checkpoint was made with another value of {key}; start anew without --resume"
                 )
         rows, seconds = saved.state.get("rows"), saved.state.get("seconds")
-        if not (isinstance(rows, list) and all(map(_is_row, rows)) and _is_number(seconds)):
+        if not (isinstance(rows, list) and all(map(_is_row, rows)) and _is_row([1, seconds], 2)):
             raise NstError("the log in the checkpoint makes no sense; start anew")
         pictures = saved.arrays.pop("painted", None)
-        if pictures is None or pictures.shape[1:] != self.painted.shape[1:] or pictures.dtype != np.uint8:
-            raise NstError(
-                "the painted pictures in the checkpoint are missing, or of another size; start anew"
-            )
-        self.rows, self.seconds, self.painted = rows, float(seconds), pictures
         self.distiller.load(saved.state, saved.arrays)
+        wanted = self.recipe.painting(self.distiller.done - 1) if self.distiller.done else 0
+        if (
+            pictures is None
+            or pictures.shape != (wanted, *self.painted.shape[1:])
+            or pictures.dtype != np.uint8
+        ):
+            raise NstError(f"the checkpoint has not the {wanted} painted pictures of its step; start anew")
+        self.rows, self.seconds, self.painted = rows, float(seconds), pictures
 
     def _beside(self, ending: str) -> Path:
         return self.output.with_suffix(ending)
 
 
 def _digest(files: Sequence[Path]) -> str:
-    """Return what other photographs would change: SHA-256 of names and sizes."""
-    return hashlib.sha256(repr([(file.name, file.stat().st_size) for file in files]).encode()).hexdigest()
+    """Return what other photographs would change: SHA-256 of names, with their folders', and sizes."""
+    told = [(file.parent.name, file.name, file.stat().st_size) for file in files]
+    return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
-def _is_row(row: object) -> bool:
-    return isinstance(row, list) and len(row) == len(COLUMNS) and all(map(_is_number, row))
-
-
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float)
+def _is_row(row: object, length: int = len(COLUMNS)) -> bool:
+    """Say whether this is a row of the log: a step, and numbers, of which those that were not measured are NaN."""
+    if not (isinstance(row, list) and len(row) == length and type(row[0]) is int):
+        return False
+    return all(type(value) in (int, float) and (value != value or abs(value) < 1e15) for value in row)

@@ -29,7 +29,7 @@ class Distillation:
         The share of the steps at which each part begins, and its height as a share of the learning rate.
     painted, mixed : int
         How many pictures the student paints at the beginning and in the middle of each part but the first, and how
-        many of them stand in for crops in each step from then on.
+        many of them stand in for crops in each step from then on (half of the batch at most).
     gram_weight, gram_from : float
         The weight of the Gram matrices at the taps, and the share of the steps from which on they count.
     between : float

@@ -86,8 +86,15 @@ def test_what_does_not_fit_is_refused():
     assert np.array_equal(w["fc"]["weight"], np.ones(3)) and not optimizer.state()
     with pytest.raises(NstError, match="incomplete"):
         AdamW().load({"t.fc.weight": np.array(1), "m.fc.weight": np.ones(3)})
-    means = {"m.fc.weight": np.ones(3), "v.fc.weight": np.ones(3)}
-    with pytest.raises(NstError, match="makes no sense"):
-        AdamW().load({**means, "t.fc.weight": np.array(1), "v.fc.weight": np.full(3, np.nan)})
-    with pytest.raises(NstError, match="makes no sense"):
-        AdamW().load({**means, "t.fc.weight": np.array(-1)})
+    good = {"m.fc.weight": np.ones(3), "v.fc.weight": np.ones(3), "t.fc.weight": np.array(1)}
+    AdamW().load(good)
+    for bad in (
+        {"v.fc.weight": np.full(3, np.nan)},
+        {"v.fc.weight": np.full(3, -1.0)},
+        {"m.fc.weight": np.array(["a", "b", "c"])},
+        {"t.fc.weight": np.array(-1)},
+    ):
+        with pytest.raises(NstError, match="makes no sense"):
+            AdamW().load({**good, **bad})
+    with pytest.raises(NstError, match="incomplete"):
+        AdamW().load({**good, "t.fc.weight": np.array(np.inf)})

@@ -22,7 +22,7 @@ from nst.training.distil_session import HELD_OUT
 from nst.training.distillation import TAPS, Distillation
 from nst.training.likeness import likeness
 from nst.training.readout import Readout
-from nst.training.training_checkpoint import load_training
+from nst.training.training_checkpoint import load_training, save_training
 from nst.training.units import scale_units
 
 RECIPE = Distillation(steps=40, batch=2, side=32, learning_rate=1e-2, stages=((0.0, 1, 32), (0.2, 4, 32)))
@@ -221,7 +221,7 @@ def test_a_stopped_distillation_goes_on_to_the_same_weights(tmp_path, teacher_fi
         "--report-every",
         "3",
     ]
-    recipe = Distillation(steps=6, batch=1, side=32, stages=((0.0, 1, 32), (0.4, 4, 32)), painted=1, mixed=1)
+    recipe = Distillation(steps=6, batch=2, side=32, stages=((0.0, 1, 32), (0.4, 4, 32)), painted=1, mixed=1)
     monkeypatch.setattr(train_distil, "recipe_of", lambda options: recipe)
     whole, cut = tmp_path / "whole.h5", tmp_path / "cut.h5"
     assert main([*common, "-o", str(whole)]) == 0
@@ -235,6 +235,17 @@ def test_a_stopped_distillation_goes_on_to_the_same_weights(tmp_path, teacher_fi
     assert last[0][0] == last[1][0] == "6" and last[0][2:] == last[1][2:]
     page = whole.with_suffix(".html").read_text()
     assert page.count("<svg") == 3 and "relu4_1" in page
+    saved = load_training(cut.with_suffix(".checkpoint.npz"))
+    broken = dataclasses.replace(saved, arrays={**saved.arrays, "painted": saved.arrays["painted"][:-1]})
+    save_training(cut.with_suffix(".checkpoint.npz"), broken)
+    with pytest.raises(NstError, match=r"has not the .* painted pictures of its step"):
+        main([*common, "-o", str(cut), "--resume"])
+    for rows in ([[float("nan")] * 12], [[10**400, *[0.0] * 11]], [[1]]):
+        broken = dataclasses.replace(saved, state={**saved.state, "rows": rows})
+        save_training(cut.with_suffix(".checkpoint.npz"), broken)
+        with pytest.raises(NstError, match="the log in the checkpoint"):
+            main([*common, "-o", str(cut), "--resume"])
+    save_training(cut.with_suffix(".checkpoint.npz"), saved)
     other = dataclasses.replace(recipe, learning_rate=0.5)
     monkeypatch.setattr(train_distil, "recipe_of", lambda options: other)
     with pytest.raises(NstError, match="another value of learning_rate"):
