@@ -219,7 +219,7 @@ def test_colours_are_kept(door, pictures, folder):
         (("content.png", "style.png", "--method", "wct", "--levels", "6"), "--levels 6"),
         (("content.png", "style.png", "--method", "wct", "--levels", "4"), "encoder4.npz is missing"),
         (("style.png", "--texture", "--original-colors", "after"), "--original-colors"),
-        (("style.png", "--texture", "--size", "100000"), "more than --max-pixels"),
+        (("style.png", "--texture", "--max-pixels", "100"), "more than --max-pixels"),
         (("content.png", "style.png", "-o", "style.png"), "would overwrite an input"),
     ],
 )
