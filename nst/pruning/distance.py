@@ -56,17 +56,17 @@ def paint(
     taps = [*STYLE_TAPS, CONTENT_TAP]
     of_content, of_style = network.forward(content, taps)[0], network.forward(style, taps)[0]
     target = of_content[CONTENT_TAP]
+    if not target.any():
+        raise NstError(f"the network answers nothing to the photograph at {CONTENT_TAP}")
     terms = [
-        Content(CONTENT_TAP, target, content_weight / max(float(np.square(target).mean()), 1e-30)),
+        Content(CONTENT_TAP, target, content_weight / float(np.square(target).mean())),
         Range(RANGE_WEIGHT),
     ]
     for tap in STYLE_TAPS:
         wanted = gram(of_style[tap])
         before = float(np.square(gram(of_content[tap]) - wanted).mean())
-        if not before or not target.any():
-            raise NstError(
-                f"photograph and painting have the same statistics at {tap}, or none at {CONTENT_TAP}"
-            )
+        if not before:
+            raise NstError(f"photograph and painting have the same statistics at {tap}")
         terms.append(Style(tap, wanted, 1 / (len(STYLE_TAPS) * before)))
     seen = 0
 

@@ -212,13 +212,9 @@ class Session:
             raise NstError("the log in the checkpoint makes no sense; start anew")
         pictures = saved.arrays.pop("painted", None)
         self.distiller.load(saved.state, saved.arrays)
-        wanted = self.recipe.painting(self.distiller.done - 1) if self.distiller.done else 0
-        if (
-            pictures is None
-            or pictures.shape != (wanted, *self.painted.shape[1:])
-            or pictures.dtype != np.uint8
-        ):
-            raise NstError(f"the checkpoint has not the {wanted} painted pictures of its step; start anew")
+        due = self.recipe.painting(self.distiller.done - 1) if self.distiller.done else 0
+        if pictures is None or pictures.shape != (due, *self.painted.shape[1:]) or pictures.dtype != np.uint8:
+            raise NstError(f"the checkpoint has not the {due} painted pictures of its step; start anew")
         self.rows, self.seconds, self.painted = rows, float(seconds), pictures
 
     def _beside(self, ending: str) -> Path:
