@@ -1,4 +1,4 @@
-"""Measure time and memory: `python -m nst.bench layers|step|train|ladder`."""
+"""Measure time and memory: `python -m nst.bench layers|step|train|fast|ladder`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from nst.measure.each_layer import facts_and_layers
 from nst.measure.job import Job
 from nst.measure.jobs import he_weights, layers_job, step_job
 from nst.measure.machine import cores, machine
+from nst.measure.painting import of_painting, painting_job
 from nst.measure.peer import Side
 from nst.measure.training_job import train_job
 from nst.measure.whole_step import first_ever, measure
@@ -45,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _parser() -> Parser:
     parser = Parser(prog="python -m nst.bench", description="Measure time and memory.")
-    doors = parser.add_subparsers(required=True, metavar="layers|step|train|ladder")
+    doors = parser.add_subparsers(required=True, metavar="layers|step|train|fast|ladder")
     door = doors.add_parser("layers", help="each layer of VGG-19 alone, forward and backward")
     _add_network(door, "256")
     door.set_defaults(run=layers)
@@ -59,6 +60,13 @@ def _parser() -> Parser:
     _add_random(door)
     _add_steps(door)
     door.set_defaults(run=train)
+    door = doors.add_parser("fast", help="a painting in one pass, as of nst.fast")
+    door.add_argument(
+        "--size", type=sizes, default="512", metavar="N|WxH,...", help="of the pictures, in pixels"
+    )
+    door.add_argument("--seed", type=_whole, default=0, help="of what is random")
+    _add_steps(door)
+    door.set_defaults(run=fast)
     for door in doors.choices.values():
         _add_common(door)
     door = doors.add_parser("ladder", help="one convolution from a loop to Winograd (lesson 6)")
@@ -191,6 +199,13 @@ def train(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> N
     """Measure a training step."""
     job = train_job(options.batch, options.width, options.seed)
     _measure(f"batch {options.batch}", job, of_training(job), options, rivals, rows)
+
+
+def fast(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> None:
+    """Measure a painting in one pass."""
+    for height, width in options.size:
+        job = painting_job(height, width, options.seed)
+        _measure(f"{width}x{height}", job, of_painting(job), options, rivals, rows)
 
 
 def ladder(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> None:

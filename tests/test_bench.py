@@ -60,6 +60,18 @@ def test_a_training_step_alone(door, tmp_path):
 
 
 @needs_torch
+def test_a_painting_in_turns_with_pytorch(door, tmp_path):
+    """Both sides paint the same, and as the definition does in float64."""
+    flags = "--size", "18x30", "--rounds", "1", "--threads", "1", "--json", "found.json"
+    ended = door(main, "fast", *flags, "--vs", "torch", "--exact")
+    assert (ended.status, ended.err) == (0, "")
+    assert "times as fast as PyTorch" in ended.out
+    row = found(tmp_path)["rows"][0]
+    assert row["operations"] > 1e8
+    assert max(row["step"]["agreement"].values()) < 1e-4
+
+
+@needs_torch
 def test_layers_in_turns_with_pytorch(door, tmp_path, monkeypatch):
     """Every layer is there both ways, and both sides give what the definition gives in float64."""
     monkeypatch.setattr("nst.measure.each_layer.LEAST", 0.0)

@@ -11,10 +11,11 @@ from PIL import Image
 
 from nst import fast
 from nst.errors import NstError
+from nst.feedforward.painters import read_painter
 from nst.formats.fast_style import read_fast_style
 from nst.images import load, luminance, resize
 from nst.images.bundled import landscape_path
-from nst.networks.fast_style import fast_style_shapes, stylised
+from nst.networks.fast_style import fast_style_shapes
 
 
 def arrays(seed: int = 0) -> dict[str, np.ndarray]:
@@ -86,7 +87,7 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
 def test_a_random_net_paints_as_pytorch_does(model):
     """Relative L2 below 1e-4, whatever the weights are."""
     picture = resize(load(landscape_path()).pixels, 64)[:40]
-    assert distance(stylised(read_fast_style(model), picture), torchs(arrays(), picture)) < 1e-4
+    assert distance(read_painter(model).paint(picture), torchs(arrays(), picture)) < 1e-4
 
 
 def test_a_trained_net_of_others_paints_as_pytorch_does():
@@ -96,7 +97,7 @@ def test_a_trained_net_of_others_paints_as_pytorch_does():
         pytest.skip("$NST_WEIGHTS/fast_style_wave.npz is absent")
     picture = resize(load(landscape_path()).pixels, 192)
     picture = picture[: len(picture) // 4 * 4]
-    painting = stylised(read_fast_style(path), picture)
+    painting = read_painter(path).paint(picture)
     assert painting.std() > 20  # there is something to see
     assert distance(painting, torchs(in_order(path), picture)) < 1e-4
 
@@ -105,11 +106,11 @@ def test_a_trained_net_of_others_paints_as_pytorch_does():
 def test_any_size_is_that_of_the_picture_with_its_ends_repeated(model, height, width):
     """A picture that no grid of four suits is painted as one with its last pixels repeated, and cut."""
     picture = np.random.default_rng(1).uniform(0, 255, (height, width, 3)).astype(np.float32)
-    network = read_fast_style(model)
+    painter = read_painter(model)
     larger = np.pad(picture, ((0, -height % 4), (0, -width % 4), (0, 0)), mode="edge")
-    painting = stylised(network, picture)
+    painting = painter.paint(picture)
     assert painting.shape == picture.shape
-    np.testing.assert_array_equal(painting, stylised(network, larger)[:height, :width])
+    np.testing.assert_array_equal(painting, painter.paint(larger)[:height, :width])
 
 
 BAD = {
@@ -173,6 +174,24 @@ def test_a_folder_into_a_folder(door, tmp_path, pictures, model):
     }
 
 
+@pytest.mark.parametrize("how", ["shared", "smooth"])
+def test_frames_whose_statistics_are_held(door, tmp_path, model, how):
+    """A folder of one frame twice is painted alike, as each by its own statistics; a broken frame is left out."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    pixels = np.random.default_rng(6).integers(0, 256, (20, 24, 3), np.uint8)
+    for name in ("1.png", "3.png"):
+        Image.fromarray(pixels).save(folder / name)
+    (folder / "2.png").write_bytes(b"no picture")
+    assert door(fast.main, "apply", model, folder, "-o", "each", "--quiet").status == 1
+    ended = door(fast.main, "apply", model, folder, "-o", "held", "--frames", how)
+    assert (ended.status, ended.err.count("left out")) == (1, 1)
+    each, *held = (
+        np.asarray(Image.open(path)).astype(int) for path in ("each/1.png", "held/1.png", "held/3.png")
+    )
+    assert max(np.abs(one - each).max() for one in held) <= 1
+
+
 def test_colours_and_transparency_are_kept(door, tmp_path, model):
     """With both flags the hues are the photograph's, the luminance the painting's, and the opacity as it was."""
     rows, columns = np.mgrid[0:24, 0:32]
@@ -217,6 +236,16 @@ def test_tiles_never_show(door, model):
         (("apply", "{model}", "content.png", "sub/content.png"), "would both become"),
         (("apply", "{model}", "content.png", "--size", "8"), "--size"),
         (("apply", "{model}", "content.png", "--size", "50000"), "--max-pixels"),
+        (("apply", "{model}", "content.png", "--style", "2"), "knows one style"),
+        (("texture", "{model}"), "nst.fast apply"),
+        (("train", "style.png"), "--photos"),
+        (("train", "style.png", "--photos", ".", "-o", "net.h5"), ".npz"),
+        (("train", "style.png", "--photos", ".", "-o", "style.png"), ".npz"),
+        (("train", "style.png", "--mode", "texture"), "choose a pyramid"),
+        (("train", "style.png", "--photos", ".", "--side", "18"), "multiple of 4"),
+        (("train", "style.png", "content.png", "--photos", ".", "--normalisation", "batch"), "instance"),
+        (("train", "style.png", "--photos", ".", "--style-layers", "relu9_1"), "relu9_1"),
+        (("train", "style.png", "--photos", ".", "--resume"), "does not exist"),
     ],
 )
 def test_what_is_wrong_is_one_line(door, tmp_path, pictures, model, arguments, says):
@@ -227,4 +256,4 @@ def test_what_is_wrong_is_one_line(door, tmp_path, pictures, model, arguments, s
     assert ended.status == 2
     assert ended.err.count("\n") == 1
     assert says in ended.err
-    assert not Path("out.png").exists()
+    assert not any(Path(name).exists() for name in ("out.png", "painted", "net.npz"))

@@ -66,11 +66,11 @@ def jobs(paths: Sequence[str], output: str | None, inputs: Sequence[str | Path] 
     NstError
         When a picture does not exist, two would have one name, or a target cannot be written or is an input.
     """
-    found = pictures_in(paths)
+    found, folder = pictures_in(paths), None
     if len(paths) == 1 and found[0][1] and not (output and Path(output).is_dir()):
         wanted = [Job(found[0][0], check_target(output or "out.png"), True)]
     else:
-        folder = made_folder(output or "painted")
+        folder = Path(output or "painted")
         wanted = [Job(path, folder / f"{path.stem}.png", named) for path, named in found]
     taken: dict[Path, Path] = {}
     for job in wanted:
@@ -79,6 +79,8 @@ def jobs(paths: Sequence[str], output: str | None, inputs: Sequence[str | Path] 
                 f"{other} and {job.source} would both become {job.target}; paint one folder at a time"
             )
     refuse_overwriting(output or "", taken, [*taken.values(), *inputs])
+    if folder is not None:  # when nothing is refused any more
+        made_folder(folder)
     return wanted
 
 

@@ -255,12 +255,17 @@ BUNDLED = "slim"
 _CUT = "-cut"  # `nst.networks.CUT`, whose import takes a moment that --help should not take
 
 
-def bundled_weights() -> Path | None:
-    """Return the file of the network that comes with the program: in `weights/` of a clone, or where pip puts it."""
+def bundled(name: str) -> Path | None:
+    """Return a file that comes with the program, by name: in `weights/` of a clone, or where pip puts it."""
     root = Path(nst.__file__).parents[1]
     shared = (Path(base, "share", "nst") for base in (root, sys.prefix, site.getuserbase()))
-    found = (folder / f"{BUNDLED}.h5" for folder in (root / "weights", *shared))
+    found = (folder / name for folder in (root / "weights", *shared))
     return next(filter(Path.is_file, found), None)
+
+
+def bundled_weights() -> Path | None:
+    """Return the file of the network that comes with the program."""
+    return bundled(f"{BUNDLED}.h5")
 
 
 def find_weights(network: str) -> Path | None:

@@ -6,13 +6,11 @@ import copy
 
 import numpy as np
 
-from nst import kernels
 from nst.errors import NstError
-from nst.layers.base import Layer
-from nst.layers.instance_norm import InstanceNorm, Saved, by_picture, sums_over_places
+from nst.layers.picture_norm import Affine, PictureNorm, Saved
 
 
-class ConditionalInstanceNorm(Layer):
+class ConditionalInstanceNorm(PictureNorm):
     r"""Instance normalisation with a scale and a shift for each style.
 
     Dumoulin, Shlens and Kudlur, *A Learned Representation for Artistic Style*, 2017.
@@ -39,8 +37,6 @@ class ConditionalInstanceNorm(Layer):
     eps : float
         Added to the variance, inside the root.
     """
-
-    parameter_names = ("gamma", "beta")
 
     def __init__(
         self, gamma: np.ndarray, beta: np.ndarray, mix: np.ndarray | None = None, *, eps: float = 1e-5
@@ -75,44 +71,19 @@ class ConditionalInstanceNorm(Layer):
             For a shape that does not suit, and with one pixel, as `InstanceNorm`.
         """
         self.output_shape(x.shape)
-        x_hat, saved = InstanceNorm(None, None, eps=self.eps).forward(x)
-        mix = self._rows(len(x))
-        scale, shift = ((mix @ one)[:, None, None].astype(x.dtype) for one in (self.gamma, self.beta))
-        x_hat *= scale
-        x_hat += shift
-        return x_hat, saved
+        return super().forward(x)
 
-    def backward(self, dy: np.ndarray, saved: Saved) -> np.ndarray:
-        """Return dx: for each picture the three terms, by its own scale."""
-        return self._backward(dy, saved, sums_over_places(dy, saved))
+    def affine(self, pictures: int) -> Affine:
+        """Return the mixture's gamma and beta: (C,), or (N, C) where there is a row of `mix` for each picture."""
+        mix = self.mix if self.mix.ndim == 1 else self.mix[:pictures]
+        return mix @ self.gamma, mix @ self.beta
 
-    def gradients(self, dy: np.ndarray, saved: Saved) -> dict[str, np.ndarray]:
-        """Return dgamma and dbeta (S, C), summed in float64; nothing when frozen."""
-        return {} if self.frozen else self._gradients(dy, sums_over_places(dy, saved))
-
-    def both(self, dy: np.ndarray, saved: Saved) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Return dx and the gradients, which want the same two sums."""
-        sums = sums_over_places(dy, saved)
-        return self._backward(dy, saved, sums), {} if self.frozen else self._gradients(dy, sums)
-
-    def _backward(self, dy, saved, sums):
-        kernel = kernels.select(dy.dtype).normalise_backward
-        dx = kernel(by_picture(dy), by_picture(saved.x), saved.mu, saved.inv_sigma, None, sums)
-        dx *= (self._rows(len(dy)) @ self.gamma)[:, None].astype(dy.dtype)
-        return dx.reshape(dy.shape)
-
-    def _gradients(self, dy, sums):
-        mix = self._rows(len(dy))
-        dbeta, dgamma = ((mix.T @ total[:, 0]).astype(dy.dtype) for total in sums)
-        return {"gamma": dgamma, "beta": dbeta}
-
-    def _rows(self, pictures: int) -> np.ndarray:
-        """Return w as (N, S)."""
-        return (
-            np.broadcast_to(self.mix, (pictures, len(self.gamma)))
-            if self.mix.ndim == 1
-            else self.mix[:pictures]
+    def of_sums(self, dbeta: np.ndarray, dgamma: np.ndarray) -> dict[str, np.ndarray]:
+        """Return dgamma and dbeta (S, C): each style has its share of each picture's sums."""
+        mix = np.broadcast_to(
+            self.mix if self.mix.ndim == 1 else self.mix[: len(dgamma)], (len(dgamma), len(self.gamma))
         )
+        return {"gamma": mix.T @ dgamma, "beta": mix.T @ dbeta}
 
     def _checked(self, mix: np.ndarray) -> np.ndarray:
         mix = np.asarray(mix, np.float64)

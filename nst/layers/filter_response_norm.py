@@ -10,7 +10,7 @@ import numpy as np
 from nst import kernels
 from nst.errors import NstError
 from nst.layers.base import Layer
-from nst.layers.instance_norm import by_picture, sums_over_places
+from nst.layers.picture_norm import by_picture, sums_over_places
 
 
 class Saved(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 
@@ -53,6 +54,10 @@ class UpsampleNearest(Layer):
 
     def backward(self, dy: np.ndarray, saved: None) -> np.ndarray:
         """Return dx (N, H, W, C)."""
-        n, height, width, channels = dy.shape
         f = self.factor
-        return dy.reshape(n, height // f, f, width // f, f, channels).sum(axis=(2, 4))
+        dx = dy[:, ::f, ::f].copy()
+        for i, j in list(product(range(f), repeat=2))[
+            1:
+        ]:  # whole maps at a time: many times as fast as a sum by blocks
+            dx += dy[:, i::f, j::f]
+        return dx

@@ -25,7 +25,7 @@ class Job:
     Attributes
     ----------
     kind : str
-        `"layers"`, `"step"` or `"train"`.
+        `"layers"`, `"step"`, `"train"` or `"painting"`.
     settings : dict
         In the types of JSON.
     arrays : dict of str to ndarray

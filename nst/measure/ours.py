@@ -88,6 +88,10 @@ def make(job: Job) -> Work:
         from nst.measure.our_training import Training
 
         return Training(job)
+    if job.kind == "painting":
+        from nst.measure.painting import Painting
+
+        return Painting(job)
     return Step(job)
 
 

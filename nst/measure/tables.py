@@ -55,6 +55,8 @@ def about(job: Job) -> str:
     told = job.settings
     if job.kind == "train":
         return f"VGG-19 with batch normalisation, a training step of {len(job.arrays['images'])} pictures"
+    if job.kind == "painting":
+        return "Johnson's net with instance normalisation, a picture in one pass"
     network = f"{told['network']} to {told['layers'][-1]}, {told['pooling']} pooling"
     return (
         f"{network}: content {', '.join(told['content'])}; style {', '.join(told['styles'])}; total variation"

@@ -273,10 +273,60 @@ class Training:
         return facts()
 
 
+class Painting:
+    """A picture through Johnson's net."""
+
+    def __init__(self, job: Job, layout: str) -> None:
+        self.eps, tensors = job.settings["eps"], Tensors(job, layout)
+        names = [name.removesuffix(".weight") for name in job.arrays if name.endswith(".weight")]
+        self.kernels = {name: tensors.kernel(name) for name in names}
+        self.affine = {
+            name: [torch.from_numpy(job.arrays[f"{name}.{part}"]) for part in ("gamma", "beta")]
+            for name in names
+        }
+        self.image = tensors.picture(job.arrays["image"])
+
+    def stage(self, name: str, x: torch.Tensor, relu: bool = True) -> torch.Tensor:
+        """Return a convolution, its normalisation and perhaps a ReLU; padding is TensorFlow's SAME."""
+        weight, (height, width) = self.kernels[name], x.shape[2:]
+        if name.startswith("up"):
+            x = F.conv_transpose2d(x, weight, stride=2)[:, :, : 2 * height, : 2 * width]
+        elif name in ("conv2", "conv3"):
+            x = F.conv2d(F.pad(x, (0, 1, 0, 1)), weight, stride=2)
+        else:
+            x = F.conv2d(x, weight, padding=weight.shape[-1] // 2)
+        gamma, beta = self.affine[name]
+        x = F.instance_norm(x, weight=gamma, bias=beta, eps=self.eps)
+        return F.relu_(x) if relu else x
+
+    def run(self, item: str) -> dict[str, float]:
+        """Paint once."""
+        with torch.inference_mode():
+            x = self.image
+            for name in ("conv1", "conv2", "conv3"):
+                x = self.stage(name, x)
+            for block in sorted(
+                {name.partition("/")[0] for name in self.kernels if name.startswith("block")}
+            ):
+                x = x + self.stage(f"{block}/conv2", self.stage(f"{block}/conv1", x), relu=False)
+            x = self.stage("out", self.stage("up2", self.stage("up1", x)), relu=False)
+            self.painted = torch.tanh(x) * 150 + 127.5
+        return {}
+
+    def results(self, item: str) -> dict[str, np.ndarray]:
+        """Return the painting."""
+        self.run(item)
+        return {"painting": array(self.painted)}
+
+    def facts(self) -> dict[str, Any]:
+        """Return the version, and the vectors that it uses."""
+        return facts()
+
+
 def make(job: Job, layout: str) -> Work:
     """Return the work that a job asks for."""
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    return {"step": Step, "layers": Layers, "train": Training}[job.kind](job, layout)
+    return {"step": Step, "layers": Layers, "train": Training, "painting": Painting}[job.kind](job, layout)
 
 
 if __name__ == "__main__":

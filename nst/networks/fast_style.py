@@ -83,12 +83,3 @@ def room(picture: np.ndarray) -> np.ndarray:
     """Return a picture (H, W, 3) as (1, H', W', 3), its last pixels repeated to whole multiples of `STEP`."""
     height, width = picture.shape[:2]
     return np.pad(picture, ((0, -height % STEP), (0, -width % STEP), (0, 0)), mode="edge")[None]
-
-
-def stylised(network: Network, picture: np.ndarray) -> np.ndarray:
-    """Return the painting of a picture (H, W, 3) of any size, in its dtype; clip it to 0..255.
-
-    What is painted beyond the right and the lower end, where `room` adds a little, is cut off.
-    """
-    height, width = picture.shape[:2]
-    return network.features(room(picture), ["painting"])["painting"][0, :height, :width]

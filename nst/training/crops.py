@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -114,3 +116,9 @@ class Crops:
                 self._room -= size
                 self._photographs[index] = photograph
         return photograph
+
+
+def digest(files: Sequence[Path]) -> str:
+    """Return what other photographs would change: SHA-256 of names, with their folders', and sizes."""
+    told = [(file.parent.name, file.name, file.stat().st_size) for file in files]
+    return hashlib.sha256(repr(told).encode()).hexdigest()

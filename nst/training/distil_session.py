@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
-import hashlib
 import io
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from nst.networks import build, fused, vgg
 from nst.networks.slim import fresh_slim, slim_weights
 from nst.report import duration
 from nst.session.outputs import refuse_overwriting
-from nst.training.crops import Crops
+from nst.training.crops import Crops, digest
 from nst.training.distil import Distiller
 from nst.training.distil_report import page
 from nst.training.distillation import TAPS, Distillation
@@ -75,7 +74,7 @@ class Session:
             raise NstError(
                 f"{len(files)} photographs are too few; give at least {HELD_OUT}, better a thousand"
             )
-        self.digest = _digest(files)
+        self.digest = digest(files)
         held_out = Crops(files[::HELD_OUT], SIDE, 1, recipe.seed, 0, vary=False)
         self.files = [path for number, path in enumerate(files) if number % HELD_OUT]
         self.held_out = [held_out.step(number) for number in range(VALIDATED)]
@@ -219,12 +218,6 @@ class Session:
 
     def _beside(self, ending: str) -> Path:
         return self.output.with_suffix(ending)
-
-
-def _digest(files: Sequence[Path]) -> str:
-    """Return what other photographs would change: SHA-256 of names, with their folders', and sizes."""
-    told = [(file.parent.name, file.name, file.stat().st_size) for file in files]
-    return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 def _is_row(row: object, length: int = len(COLUMNS)) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nst.feedforward.tiles import in_tiles, stylised_in_tiles, with_statistics
+from nst.feedforward.tiles import in_tiles, painted_in_tiles, with_statistics
 from nst.layers import Conv2d, InstanceNorm, ReLU, Tanh, TransposedConv2d
 from nst.networks import Network, Node
 from nst.networks.blocks import residual
-from nst.networks.fast_style import fast_style, fast_style_shapes, stylised
+from nst.networks.fast_style import BLOCKS, STEP, fast_style, fast_style_shapes, room
 
 
 def small(affine: bool = True) -> Network:
@@ -64,8 +64,8 @@ def test_a_generator_in_tiles_paints_the_same():
     for name, shape in fast_style_shapes().items():
         spread = np.sqrt(1 / np.prod(shape[:-1])) if len(shape) == 4 else 0.3
         arrays[name] = (spread * rng.standard_normal(shape) + name.endswith("gamma")).astype(np.float32)
-    network, picture = fast_style(arrays), rng_picture(53, 90)[0].astype(np.float32)
-    expected = stylised(network, picture)
-    found = stylised_in_tiles(network, picture, 24)
-    assert found.shape == picture.shape
+    network, x = fast_style(arrays), room(rng_picture(53, 90)[0].astype(np.float32))
+    expected = network.features(x, ["painting"])["painting"]
+    found = painted_in_tiles(network, x, 24, ("conv3", f"block{BLOCKS}"), STEP)
+    assert found.shape == x.shape
     assert np.linalg.norm(found - expected) < 1e-5 * np.linalg.norm(expected)
