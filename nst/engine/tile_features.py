@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from nst.errors import NstError
+from nst.kernels import to_host
 from nst.networks import Network
 from nst.networks.tiling import Tiling
 
@@ -50,7 +51,7 @@ class Spilled:
         try:
             for index, tap, array in features:
                 self._places[index, tap] = self._file.tell(), array.shape, array.dtype
-                self._file.write(memoryview(array).cast("B"))
+                self._file.write(memoryview(to_host(array)).cast("B"))
             self._file.flush()
         except OSError as error:
             raise NstError(
@@ -78,7 +79,7 @@ class Recomputed:
         """Return the features at `tap` that the tile owns."""
         tile = self._tiling.tiles[index]
         found = self._network.forward(tile.of(self._picture), [tap])[0][tap]
-        return np.ascontiguousarray(found[tile.own(tap)])
+        return found[tile.own(tap)].astype(found.dtype, order="C", copy=False)
 
 
 def tile_features(

@@ -127,11 +127,11 @@ class TiledObjective(Objective):
     def _gradient_at(self, tap, features, index, tile, differences, parts) -> np.ndarray:
         """Return the gradient by a crop's features, which is nothing but where the tile owns them."""
         pixels = self._pixels(tap)
-        gradient = memory.zeros(features.shape, features.dtype)
+        gradient = memory.zeros_like(features)
         targets = [(term, term.target.of_tile(index, tap)) for term in self.contents if term.tap == tap]
         means = [term for term in self.means if term.tap == tap]
         for band, rows in _bands(tile.own(tap), features):
-            seen = np.ascontiguousarray(features[band])
+            seen = features[band].astype(features.dtype, order="C", copy=False)
             for term in self.styles:
                 if term.tap == tap:
                     difference = differences[term.label]

@@ -37,6 +37,7 @@ from nst.kernels.cpu_ranks import by_rank
 from nst.kernels.cpu_updates import sgd_step
 from nst.kernels.cpu_windows import source
 from nst.kernels.reference import NO_PADDING, Pair, Sides
+from nst.kernels.reference_padding import pad_backward, pad_forward
 from nst.kernels.reference_windows import out_size
 from nst.kernels.threads import one_at_a_time
 from nst.kernels.vectors import SIMD
@@ -61,6 +62,8 @@ __all__ = [
     "normalise",
     "normalise_backward",
     "normalise_sums",
+    "pad_backward",
+    "pad_forward",
     "prepare",
     "preprocess_backward",
     "preprocess_forward",

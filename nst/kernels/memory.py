@@ -170,6 +170,11 @@ def zeros(shape: int | tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     return array
 
 
+def zeros_like(array: Any) -> Any:
+    """Return zeros in the shape and dtype of an array, where that one is: on a card, or in recycled pages."""
+    return zeros(array.shape, array.dtype) if isinstance(array, np.ndarray) else np.zeros_like(array)
+
+
 def scratch(count: int) -> np.ndarray:
     """Return `count` float32 numbers to work with, aligned to pages, the same memory each time.
 

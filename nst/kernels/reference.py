@@ -34,6 +34,7 @@ from nst.kernels.reference_norms import (
     relu_backward,
     relu_forward,
 )
+from nst.kernels.reference_padding import pad_backward, pad_forward
 from nst.kernels.reference_pooling import (
     avg_pool_backward,
     avg_pool_forward,
@@ -76,6 +77,8 @@ __all__ = [
     "normalise",
     "normalise_backward",
     "normalise_sums",
+    "pad_backward",
+    "pad_forward",
     "prepare",
     "preprocess_backward",
     "preprocess_forward",

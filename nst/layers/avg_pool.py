@@ -53,10 +53,10 @@ class AvgPool2d(Pool2d):
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
         """Return y (N, Ho, Wo, C), and the input's shape."""
         out_hw = self.output_shape(x.shape)[1:3]
-        kernel = kernels.select(x.dtype).avg_pool_forward
+        kernel = kernels.of(x).avg_pool_forward
         return kernel(x, self.size, self.stride, self.padding, out_hw, self.count_include_pad), x.shape
 
     def backward(self, dy: np.ndarray, saved: tuple[int, ...]) -> np.ndarray:
         """Return dx (N, H, W, C)."""
-        kernel = kernels.select(dy.dtype).avg_pool_backward
+        kernel = kernels.of(dy).avg_pool_backward
         return kernel(dy, saved, self.size, self.stride, self.padding, self.count_include_pad)

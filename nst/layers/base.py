@@ -116,6 +116,13 @@ class Layer:
         """Return parameters and buffers by name: all that a weight file must hold."""
         return {**self.parameters(), **{name: getattr(self, name) for name in self.buffer_names}}
 
+    def on(self, device: str) -> Layer:
+        """Return this layer for a device, "cpu" or "cuda".
+
+        What is small stays with the host, and layers that have little are their own twins; their kernels bring it over.
+        """
+        return self
+
     def astype(self, dtype: np.dtype | type) -> Layer:
         """Return this layer with its arrays in another dtype; the original is left as it is."""
         import copy

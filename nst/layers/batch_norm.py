@@ -33,11 +33,7 @@ class Saved(NamedTuple):
         """The normalised input."""
         if self.x is None:
             return None
-        return (
-            kernels.select(self.x.dtype)
-            .normalise(_as_one(self.x), self.mu, self.inv_sigma)
-            .reshape(self.x.shape)
-        )
+        return kernels.of(self.x).normalise(_as_one(self.x), self.mu, self.inv_sigma).reshape(self.x.shape)
 
 
 class BatchNorm(Layer):
@@ -111,7 +107,7 @@ class BatchNorm(Layer):
             In training with one value per channel: its x_hat is 0 whatever the value, so nothing is learnt.
         """
         saved = self._by_batch(x) if training else self._by_running(x)
-        normalise = kernels.select(x.dtype).normalise
+        normalise = kernels.of(x).normalise
         y = normalise(_as_one(x), saved.mu, saved.inv_sigma, *self._scale_and_shift(x.dtype))
         return y.reshape(x.shape), saved._replace(x=None) if self.frozen and not training else saved
 
@@ -153,7 +149,7 @@ class BatchNorm(Layer):
                 f"batch normalisation in training has one value per channel (input {x.shape}) and so no "
                 "variance: give it a larger batch or picture, or run it in inference"
             )
-        mu, variance = kernels.select(x.dtype).moments(_as_one(x))
+        mu, variance = kernels.of(x).moments(_as_one(x))
         return Saved(x, mu, (1 / np.sqrt(variance + self.eps)).astype(x.dtype), variance)
 
     def _by_running(self, x: np.ndarray) -> Saved:
@@ -164,7 +160,7 @@ class BatchNorm(Layer):
         return self.gamma.astype(dtype, copy=False), self.beta.astype(dtype, copy=False)
 
     def _backward(self, dy, saved, sums):
-        kernel, (gamma, _) = kernels.select(dy.dtype), self._scale_and_shift(dy.dtype)
+        kernel, (gamma, _) = kernels.of(dy), self._scale_and_shift(dy.dtype)
         if saved.variance is None:
             dx = kernel.normalise(_as_one(dy), np.zeros_like(saved.inv_sigma), saved.inv_sigma, gamma)
         else:
@@ -180,7 +176,7 @@ def _as_one(x: np.ndarray) -> np.ndarray:
 
 
 def _sums(dy: np.ndarray, saved: Saved) -> tuple[np.ndarray, np.ndarray]:
-    kernel = kernels.select(dy.dtype).normalise_sums
+    kernel = kernels.of(dy).normalise_sums
     return kernel(_as_one(dy), _as_one(saved.x), saved.mu, saved.inv_sigma)
 
 

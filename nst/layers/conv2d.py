@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -86,6 +87,13 @@ class Conv2d(Layer):
         zero = padding_mode == "zero"
         self._outer, self._inner = (NO_PADDING, self.padding) if zero else (self.padding, NO_PADDING)
 
+    def on(self, device: str) -> Conv2d:
+        """Return this layer with weights and bias on a device."""
+        twin = copy.copy(self)
+        twin.weight = kernels.put(self.weight, device)
+        twin.bias = None if self.bias is None else kernels.put(self.bias, device)
+        return twin
+
     def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return (N, Ho, Wo, Cout)."""
         if len(shape) != 4 or shape[3] != self.weight.shape[2] * self.groups:
@@ -108,7 +116,7 @@ class Conv2d(Layer):
         """Return y (N, Ho, Wo, Cout), and what the backward passes need."""
         self.output_shape(x.shape)
         bordered = pad_forward(x, self._outer, self.padding_mode)
-        kernel = kernels.select(x.dtype).conv2d_forward
+        kernel = kernels.of(x).conv2d_forward
         y = kernel(bordered, self.weight, self.bias, self.stride, self._inner, self.groups)
         return y, (x.shape, None if self.frozen else x)
 
@@ -116,7 +124,7 @@ class Conv2d(Layer):
         """Return dx (N, H, W, Cin)."""
         shape, _ = saved
         bordered = padded_shape(shape, self._outer)
-        kernel = kernels.select(dy.dtype).conv2d_backward_input
+        kernel = kernels.of(dy).conv2d_backward_input
         dx = kernel(dy, self.weight, bordered, self.stride, self._inner, self.groups)
         return pad_backward(dx, self._outer, self.padding_mode)
 
@@ -126,7 +134,7 @@ class Conv2d(Layer):
             return {}
         _, x = saved
         bordered = pad_forward(x, self._outer, self.padding_mode)
-        kernel = kernels.select(dy.dtype).conv2d_backward_weights
+        kernel = kernels.of(dy).conv2d_backward_weights
         dweight = kernel(dy, bordered, self.weight.shape, self.stride, self._inner, self.groups)
         if self.bias is None:
             return {"weight": dweight}

@@ -90,7 +90,7 @@ class ConvReLU(Layer):
         """Return y (N, Ho, Wo, Cout), and what the backward pass needs."""
         self.output_shape(x.shape)
         bordered = pad_forward(x, self._outer, self.conv.padding_mode)
-        kernel = kernels.select(x.dtype)
+        kernel = kernels.of(x)
         y, kept = kernel.conv2d_relu_forward(
             bordered, self._prepared(kernel), self.conv.bias, self.pool, self.relu
         )
@@ -100,7 +100,7 @@ class ConvReLU(Layer):
         """Return dx (N, H, W, Cin); with `into`, an array like it, add dx to it and return that array."""
         shape, kept = saved
         bordered = padded_shape(shape, self._outer)
-        kernel = kernels.select(dy.dtype)
+        kernel = kernels.of(dy)
         known = dy, kept, self._prepared(kernel), bordered, self.pool, self.relu
         if self._outer == NO_PADDING:
             return kernel.conv2d_relu_backward_input(*known, into)
@@ -113,8 +113,15 @@ class ConvReLU(Layer):
 
     def astype(self, dtype: np.dtype | type) -> ConvReLU:
         """Return this layer with its arrays in another dtype."""
+        return self._with(self.conv.astype(dtype))
+
+    def on(self, device: str) -> ConvReLU:
+        """Return this layer with its arrays on a device."""
+        return self._with(self.conv.on(device))
+
+    def _with(self, conv: Conv2d) -> ConvReLU:
         twin = copy.copy(self)
-        twin.conv, twin._filters = self.conv.astype(dtype), {}
+        twin.conv, twin._filters = conv, {}
         return twin
 
     def _prepared(self, kernel: ModuleType) -> Any:

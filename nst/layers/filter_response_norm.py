@@ -65,7 +65,7 @@ class FilterResponseNorm(Layer):
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Saved]:
         """Normalise `x` (N, H, W, C) over its pixels."""
         self.output_shape(x.shape)
-        kernel = kernels.select(x.dtype)
+        kernel = kernels.of(x)
         mu, variance = kernel.moments(by_picture(x))
         inv_sigma = (1 / np.sqrt(variance + mu * mu + self.eps)).astype(x.dtype)
         saved = Saved(x, np.zeros_like(inv_sigma), inv_sigma)
@@ -86,7 +86,7 @@ class FilterResponseNorm(Layer):
         return self._backward(dy, saved, sums), {} if self.frozen else _gradients(dy, sums)
 
     def _backward(self, dy, saved, sums):
-        kernel = kernels.select(dy.dtype).normalise_backward
+        kernel = kernels.of(dy).normalise_backward
         without_mean = np.zeros_like(sums[0]), sums[1]
         gamma = self.gamma.astype(dy.dtype, copy=False)
         return kernel(by_picture(dy), by_picture(saved.x), *saved[1:], gamma, without_mean).reshape(dy.shape)

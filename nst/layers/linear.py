@@ -50,7 +50,7 @@ class Linear(Layer):
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Return y (N, M), and x unless frozen."""
         self.output_shape(x.shape)
-        y = kernels.select(x.dtype).matrix_product(x, self.weight.astype(x.dtype, copy=False))
+        y = kernels.of(x).matrix_product(x, self.weight.astype(x.dtype, copy=False))
         if self.bias is not None:
             y += self.bias
         return y, None if self.frozen else x
@@ -58,13 +58,13 @@ class Linear(Layer):
     def backward(self, dy: np.ndarray, saved: np.ndarray | None) -> np.ndarray:
         """Return dx (N, D)."""
         weight = self.weight.astype(dy.dtype, copy=False)
-        return kernels.select(dy.dtype).matrix_product(dy, weight, transpose_b=True)
+        return kernels.of(dy).matrix_product(dy, weight, transpose_b=True)
 
     def gradients(self, dy: np.ndarray, saved: np.ndarray | None) -> dict[str, np.ndarray]:
         """Return dweight and dbias; nothing when frozen."""
         if self.frozen:
             return {}
-        dweight = kernels.select(dy.dtype).matrix_product(saved, dy, transpose_a=True)
+        dweight = kernels.of(dy).matrix_product(saved, dy, transpose_a=True)
         if self.bias is None:
             return {"weight": dweight}
         # NumPy adds along the batch one by one: in float32 a sum over many rows would lose digits.

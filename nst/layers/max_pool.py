@@ -50,7 +50,7 @@ class MaxPool2d(Pool2d):
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Saved]:
         """Return y (N, Ho, Wo, C), and the winners with the input's shape."""
         out_hw = self.output_shape(x.shape)[1:3]
-        kernel = kernels.select(x.dtype).max_pool_forward
+        kernel = kernels.of(x).max_pool_forward
         y, argmax = kernel(x, self.size, self.stride, self.padding, out_hw)
         smallest = np.min_scalar_type(self.size[0] * self.size[1] - 1)
         return y, (argmax.astype(smallest, copy=False), x.shape)
@@ -58,5 +58,5 @@ class MaxPool2d(Pool2d):
     def backward(self, dy: np.ndarray, saved: Saved) -> np.ndarray:
         """Return dx (N, H, W, C)."""
         argmax, shape = saved
-        kernel = kernels.select(dy.dtype).max_pool_backward
+        kernel = kernels.of(dy).max_pool_backward
         return kernel(dy, argmax, shape, self.size, self.stride, self.padding)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from nst import kernels
 from nst.errors import NstError
 from nst.layers.base import Layer
 from nst.layers.window import Pair, Sides, Window, sides
 
 MODES = ("zero", "reflect", "replicate", "circular")
 NO_PADDING: Sides = ((0, 0), (0, 0))
-
-_NUMPY_NAMES = {"zero": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 class Pad2d(Layer):
@@ -97,30 +96,9 @@ def pad_forward(x: np.ndarray, padding: Sides, mode: str) -> np.ndarray:
     if padding == NO_PADDING:
         return x
     check_room(x.shape, padding, mode)
-    return np.pad(x, ((0, 0), *padding, (0, 0)), mode=_NUMPY_NAMES[mode])
+    return kernels.of(x).pad_forward(x, padding, mode)
 
 
 def pad_backward(dy: np.ndarray, padding: Sides, mode: str) -> np.ndarray:
     """Return the gradient of the image inside, given `dy`, that of the padded one."""
-    if padding == NO_PADDING:
-        return dy
-    return _fold(_fold(dy, 2, *padding[1], mode), 1, *padding[0], mode)
-
-
-def _fold(dy: np.ndarray, axis: int, before: int, after: int, mode: str) -> np.ndarray:
-    """Return `dy` without the padding of one axis, whose strips are added to the places that they showed."""
-    strips = np.moveaxis(dy, axis, 0)
-    end = len(strips) - after
-    n = end - before
-    inside = strips[before:end].copy()
-    first, last = strips[:before], strips[end:]
-    if mode == "reflect":
-        inside[1 : 1 + before] += first[::-1]
-        inside[n - 1 - after : n - 1] += last[::-1]
-    elif mode == "circular":
-        inside[n - before :] += first
-        inside[:after] += last
-    elif mode == "replicate":
-        inside[0] += first.sum(axis=0)
-        inside[-1] += last.sum(axis=0)
-    return np.moveaxis(inside, 0, axis)
+    return dy if padding == NO_PADDING else kernels.of(dy).pad_backward(dy, padding, mode)

@@ -60,7 +60,7 @@ class PictureNorm(Layer):
                 f"instance normalisation of {x.shape[1]} x {x.shape[2]} pixels would erase them, as a lone "
                 "value equals its mean: give the network a larger picture"
             )
-        kernel = kernels.select(x.dtype)
+        kernel = kernels.of(x)
         mu, variance = kernel.moments(by_picture(x))
         inv_sigma = (1 / np.sqrt(variance + self.eps)).astype(x.dtype)
         for_all, for_each = _divided(self.affine(len(x)), x.dtype)
@@ -85,7 +85,7 @@ class PictureNorm(Layer):
 
     def _backward(self, dy, saved, sums):
         (scale, _), (own_scale, _) = _divided(self.affine(len(dy)), dy.dtype)
-        kernel = kernels.select(dy.dtype).normalise_backward
+        kernel = kernels.of(dy).normalise_backward
         dx = kernel(by_picture(dy), by_picture(saved.x), saved.mu, saved.inv_sigma, scale, sums)
         if own_scale is not None:
             dx *= own_scale[:, None]
@@ -112,5 +112,5 @@ def by_picture(x: np.ndarray) -> np.ndarray:
 
 def sums_over_places(dy: np.ndarray, saved: Saved) -> tuple[np.ndarray, np.ndarray]:
     """Return the sums over each picture's places of dy and of dy x_hat, float64 (N, 1, C)."""
-    kernel = kernels.select(dy.dtype).normalise_sums
+    kernel = kernels.of(dy).normalise_sums
     return kernel(by_picture(dy), by_picture(saved.x), saved.mu, saved.inv_sigma)

@@ -59,8 +59,8 @@ class Preprocess(Layer):
         if x.shape[-1] != channels or not np.issubdtype(x.dtype, np.inexact):
             what = "RGB" if channels == 3 else "pictures"
             raise ValueError(f"expected floating-point {what} (N, H, W, {channels}), not {x.dtype} {x.shape}")
-        return kernels.select(x.dtype).preprocess_forward(x, self.mean, self.scale, self.reverse), None
+        return kernels.of(x).preprocess_forward(x, self.mean, self.scale, self.reverse), None
 
     def backward(self, dy: np.ndarray, saved: None) -> np.ndarray:
         """Return dx (N, H, W, C), of the picture."""
-        return kernels.select(dy.dtype).preprocess_backward(dy, self.scale, self.reverse)
+        return kernels.of(dy).preprocess_backward(dy, self.scale, self.reverse)

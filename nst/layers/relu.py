@@ -35,8 +35,8 @@ class ReLU(Layer):
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return max(x, 0) and the mask x > 0."""
-        return kernels.select(x.dtype).relu_forward(x)
+        return kernels.of(x).relu_forward(x)
 
     def backward(self, dy: np.ndarray, saved: np.ndarray) -> np.ndarray:
         """Return dy where the unit was on, 0 elsewhere."""
-        return kernels.select(dy.dtype).relu_backward(dy, saved)
+        return kernels.of(dy).relu_backward(dy, saved)

@@ -99,7 +99,7 @@ class TransposedConv2d(Layer):
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, Saved]:
         """Return y (N, Ho, Wo, Cout), and what the backward passes need."""
         shape = self.output_shape(x.shape)
-        kernel = kernels.select(x.dtype).conv2d_backward_input
+        kernel = kernels.of(x).conv2d_backward_input
         y = kernel(x, self.weight, shape, self.stride, self._cut())
         if self.bias is not None:
             y += self.bias.astype(x.dtype, copy=False)
@@ -107,14 +107,14 @@ class TransposedConv2d(Layer):
 
     def backward(self, dy: np.ndarray, saved: Saved) -> np.ndarray:
         """Return dx (N, H, W, Cin): the convolution."""
-        return kernels.select(dy.dtype).conv2d_forward(dy, self.weight, None, self.stride, self._cut())
+        return kernels.of(dy).conv2d_forward(dy, self.weight, None, self.stride, self._cut())
 
     def gradients(self, dy: np.ndarray, saved: Saved) -> dict[str, np.ndarray]:
         """Return dweight and dbias; nothing when frozen."""
         if self.frozen:
             return {}
         _, x = saved
-        kernel = kernels.select(dy.dtype).conv2d_backward_weights
+        kernel = kernels.of(dy).conv2d_backward_weights
         found = {"weight": kernel(x, dy, self.weight.shape, self.stride, self._cut())}
         if self.bias is not None:
             dbias = dy.sum(axis=(0, 1, 2), dtype=np.result_type(dy.dtype, np.float64))

@@ -45,6 +45,6 @@ def content_loss(features: np.ndarray, target: np.ndarray, weight: float = 1.0) 
         raise NstError(
             f"content features of shape {features.shape} do not fit a target of shape {target.shape}"
         )
-    squared_error = kernels.select(features.dtype).squared_error  # sum (F - P)^2 and 2 (F - P), weighted
+    squared_error = kernels.of(features).squared_error  # sum (F - P)^2 and 2 (F - P), weighted
     target = target.astype(features.dtype, copy=False)
     return squared_error(features, target, weight / max(1, features.size))

@@ -30,8 +30,8 @@ class Covariance(Additive):
 
     def sums(self, f: np.ndarray) -> np.ndarray:
         """Return F^T F, and below it the row of the sums of F: (C + 1, C)."""
-        kernel = kernels.select(f.dtype)
-        return np.concatenate([kernel.gram_sum(f), len(f) * kernel.moments(f[None])[0][0]])
+        kernel = kernels.of(f)
+        return np.concatenate([kernels.to_host(kernel.gram_sum(f)), len(f) * kernel.moments(f[None])[0][0]])
 
     def of_sums(self, sums: np.ndarray, pixels: int) -> np.ndarray:
         """Return K."""
@@ -55,9 +55,9 @@ class Covariance(Additive):
         """Return the gradient by some of the features."""
         channels = features.shape[-1]
         scaled = 4 * weight / max(1, channels**3 * pixels) * difference[0]
-        product = kernels.select(features.dtype).matrix_product
-        pull = product(features.reshape(-1, channels), scaled.astype(features.dtype))
-        pull -= (difference[1] @ scaled).astype(features.dtype)
+        f, of_mu = features.reshape(-1, channels), (difference[1] @ scaled)[None, None]
+        kernel, scaled = kernels.of(f), kernels.beside(scaled.astype(features.dtype), f)
+        pull = kernel.normalise(kernel.matrix_product(f, scaled)[None], of_mu, np.ones_like(of_mu))
         return pull.reshape(features.shape)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from nst import kernels
 from nst.errors import NstError
-from nst.losses.statistic import Additive, as_matrix
+from nst.losses.statistic import Additive, as_matrix, mean_square
 
 
 def gram(features: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ def gram(features: np.ndarray) -> np.ndarray:
         When there is not exactly one picture.
     """
     f = as_matrix(features)
-    total = kernels.select(f.dtype).gram_sum(f)
+    total = kernels.of(f).gram_sum(f)
     total /= max(1, f.size)
     return total
 
@@ -90,7 +90,7 @@ def gram_loss(features: np.ndarray, target_gram: np.ndarray, weight: float = 1.0
         )
     difference = gram(features)
     difference -= target_gram
-    value = weight * float(np.einsum("ij,ij", difference, difference)) / max(1, channels**2)
+    value = weight * kernels.of(difference).dot(difference, difference) / max(1, channels**2)
     return value, gram_gradient(features, difference, features.size, weight)
 
 
@@ -116,10 +116,8 @@ def gram_gradient(
         4 weight / (C^2 count) F D, in the dtype of `features`.
     """
     scale = 4 * weight / (features.shape[-1] ** 2 * max(1, count))
-    scaled = np.multiply(
-        scale, difference, out=np.empty(difference.shape, features.dtype), casting="same_kind"
-    )
-    return kernels.select(features.dtype).matrix_product(as_matrix(features), scaled).reshape(features.shape)
+    scaled = (scale * difference).astype(features.dtype, copy=False)
+    return kernels.of(features).matrix_product(as_matrix(features), scaled).reshape(features.shape)
 
 
 class Gram(Additive):
@@ -129,7 +127,7 @@ class Gram(Additive):
 
     def sums(self, f: np.ndarray) -> np.ndarray:
         """Return F^T F of some pixels (P, C)."""
-        return kernels.select(f.dtype).gram_sum(f)
+        return kernels.of(f).gram_sum(f)
 
     def of_sums(self, sums: np.ndarray, pixels: int) -> np.ndarray:
         """Return F^T F / (H W C)."""
@@ -138,7 +136,7 @@ class Gram(Additive):
     def compare(self, sums: np.ndarray, pixels: int, target: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the mean of the squared differences D = G - A, and D."""
         difference = self.of_sums(sums, pixels) - target
-        return float(np.square(difference).mean()), difference
+        return mean_square(difference), difference
 
     def gradient(
         self, features: np.ndarray, difference: np.ndarray, pixels: int, weight: float = 1.0

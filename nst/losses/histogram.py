@@ -41,14 +41,14 @@ class Histogram(Statistic):
 
     def measure(self, features: np.ndarray) -> np.ndarray:
         """Return the quantiles, at most `MOST`, in the dtype of the features."""
-        f = np.sort(as_matrix(features).T, axis=1)
+        f = np.sort(as_matrix(kernels.to_host(features)).T, axis=1)
         return resample(f, MOST).astype(f.dtype) if f.shape[1] > MOST else f
 
     def matched(self, features: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Return R(F), in the shape and dtype of the features."""
         f = as_matrix(features)
         check_channels(self.name, target[:, 0], features)
-        return kernels.select(f.dtype).by_rank(f, target).reshape(features.shape)
+        return kernels.of(f).by_rank(f, target).reshape(features.shape)
 
     def loss(self, features: np.ndarray, target: np.ndarray, weight: float = 1.0) -> tuple[float, np.ndarray]:
         """Return the weighted loss and its gradient."""

@@ -35,7 +35,7 @@ class Moments(Additive):
 
     def sums(self, f: np.ndarray) -> np.ndarray:
         """Return the sums of F and of F^2, (2, C)."""
-        mu, variance = kernels.select(f.dtype).moments(f[None])
+        mu, variance = kernels.of(f).moments(f[None])
         return len(f) * np.concatenate([mu[0], variance[0] + np.square(mu[0])])
 
     def of_sums(self, sums: np.ndarray, pixels: int) -> np.ndarray:
@@ -57,7 +57,7 @@ class Moments(Additive):
         mu, shift, stretch = difference
         scale = weight / max(1, channels * pixels)
         f = features.reshape(1, -1, channels)
-        normalise = kernels.select(features.dtype).normalise
+        normalise = kernels.of(features).normalise
         return normalise(f, mu[None, None], scale * stretch[None, None], None, scale * shift).reshape(
             features.shape
         )

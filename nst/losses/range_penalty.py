@@ -47,5 +47,5 @@ def range_penalty(
     gradient : ndarray
         In the shape and dtype of `x`.
     """
-    squared_overshoot = kernels.select(x.dtype).squared_overshoot  # sum o^2 and 2 o, weighted
+    squared_overshoot = kernels.of(x).squared_overshoot  # sum o^2 and 2 o, weighted
     return squared_overshoot(x, float(low), float(high), weight / max(1, x.size), into)

@@ -50,7 +50,7 @@ def regression_loss(
         raise NstError(
             f"features {features.shape} read out by {readout.shape} are no prediction of {target.shape}"
         )
-    product = kernels.select(features.dtype).matrix_product
+    product = kernels.of(features).matrix_product
     error = product(features, readout)
     error -= target
     whole = energy(target) if whole is None else whole
@@ -139,7 +139,7 @@ def relative_gram_loss(
     if (readout is not None and len(readout) != features.shape[1]) or target_gram.shape != (wanted, wanted):
         read = "" if readout is None else f" read out by {readout.shape}"
         raise NstError(f"features {features.shape}{read} have no Gram matrix like {target_gram.shape}")
-    kernel, places = kernels.select(features.dtype), len(features)
+    kernel, places = kernels.of(features), len(features)
     difference = kernel.gram_sum(features) / places
     if readout is not None:
         difference = readout.T @ difference @ readout

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nst import kernels
 from nst.errors import NstError
 
 
@@ -49,7 +50,7 @@ class Statistic(ABC):
 
         Statistics measure in units of their own. Divided by this, their losses can be compared.
         """
-        return float(np.square(target, dtype=np.float64).mean())
+        return mean_square(target)
 
 
 class Additive(Statistic):
@@ -117,6 +118,11 @@ def blend(targets: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray
             "give one each, none below 0, not all 0"
         )
     return sum(share * a for share, a in zip(shares / shares.sum(), targets, strict=True))
+
+
+def mean_square(a: np.ndarray) -> float:
+    """Return the mean of the squares of all numbers, summed in float64; 0 where there are none."""
+    return kernels.of(a).dot(a, a) / max(1, a.size)
 
 
 def as_matrix(features: np.ndarray) -> np.ndarray:

@@ -40,4 +40,4 @@ def total_variation(
     gradient : ndarray
         In the shape and dtype of `x`.
     """
-    return kernels.select(x.dtype).total_variation(x, weight, into)
+    return kernels.of(x).total_variation(x, weight, into)

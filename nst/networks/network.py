@@ -138,6 +138,11 @@ class Network:
         nodes = [Node(node.name, node.layer.astype(dtype), node.inputs) for node in self.nodes.values()]
         return Network(nodes, self.aliases)
 
+    def on(self, device: str) -> Network:
+        """Return the same network for pictures on a device, "cpu" or "cuda", with its weights there."""
+        nodes = [Node(node.name, node.layer.on(device), node.inputs) for node in self.nodes.values()]
+        return Network(nodes, self.aliases)
+
     def needed(self, taps: Iterable[str]) -> set[str]:
         """Return the nodes that must run for `taps` to be known."""
         needed = {self.resolve(tap) for tap in taps}

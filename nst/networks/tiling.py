@@ -52,7 +52,7 @@ class Tile:
         """Return the tile, with its halo, of a picture (N, H, W, C): an array of its own, or the picture itself."""
         parts = list(self._parts())
         if len(parts) == 1:
-            return np.ascontiguousarray(picture[parts[0][0]])
+            return picture[parts[0][0]].astype(picture.dtype, order="C", copy=False)
         crop = np.empty((len(picture), *self.shape, picture.shape[3]), picture.dtype)
         for there, here in parts:
             crop[here] = picture[there]

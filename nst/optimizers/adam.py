@@ -73,7 +73,7 @@ class Adam:
         self._t += 1
         betas = self.beta1, self.beta2
         corrections = 1 - self.beta1**self._t, 1 - self.beta2**self._t
-        adam_step = kernels.select(x.dtype).adam_step  # the formulas above, in one pass
+        adam_step = kernels.of(x).adam_step  # the formulas above, in one pass
         x_new = adam_step(
             x, here.gradient, self._m, self._v, self.learning_rate, betas, corrections, self.eps
         )
@@ -104,7 +104,7 @@ class Adam:
         fits = m.shape == v.shape and m.dtype == v.dtype and t >= 1
         if not (fits and finite(m) and finite(v) and v.min(initial=0) >= 0):
             raise NstError("the saved state of Adam makes no sense (shapes, count or numbers): start afresh")
-        self._t, self._m, self._v = t, np.array(m, order="C"), np.array(v, order="C")
+        self._t, self._m, self._v = t, m.copy(order="C"), v.copy(order="C")
 
     def adopt(self, coarse: Adam, resize: Callable[[np.ndarray], np.ndarray], ratio: float) -> None:
         """Begin with the running means of another Adam that moved a smaller picture, for a loss that is a mean.

@@ -72,7 +72,7 @@ class AdamW:
             m, v = self._means.setdefault(label, (np.zeros_like(parameter), np.zeros_like(parameter)))
             rate, decay = self.groups.factors(label)
             rate *= learning_rate
-            step = kernels.select(parameter.dtype).adam_step
+            step = kernels.of(parameter).adam_step
             moved = step(parameter, gradient, m, v, rate, self.betas, corrections, self.eps)
             if shrink := rate * decay * self.weight_decay:
                 moved -= shrink * parameter

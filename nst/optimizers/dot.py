@@ -15,7 +15,7 @@ def dot(a: np.ndarray, b: np.ndarray) -> float:
     Over the million values of an image, float32 products would leave six digits of a sum whose terms cancel,
     and a line search lives on such differences.
     """
-    return kernels.select(a.dtype).dot(a, b)
+    return kernels.of(a).dot(a, b)
 
 
 def largest(a: np.ndarray) -> float:
@@ -26,4 +26,4 @@ def largest(a: np.ndarray) -> float:
 def finite(a: np.ndarray) -> bool:
     """Tell whether an array holds neither NaN nor infinity: nearly always, its sum of squares says so."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return math.isfinite(dot(a, a)) or bool(np.isfinite(a).all())
+        return math.isfinite(dot(a, a)) or math.isfinite(largest(a))

@@ -127,7 +127,7 @@ class LBFGS:
         def result(point: Point, stopped: str | None) -> Step:
             return Step(point.x, point.value, point.gradient, evaluations, stopped)
 
-        here = self._here if self._is_here(x) else evaluate_at(counted, np.array(x, order="C"))
+        here = self._here if self._is_here(x) else evaluate_at(counted, x.copy(order="C"))
         if not here.is_finite():
             return result(here, NOT_FINITE)
         if self._is_flat(here):
@@ -227,7 +227,7 @@ class LBFGS:
 
         Each update of q returns the inner product that the next one needs: q passes through memory once for both.
         """
-        combine = kernels.select(gradient.dtype).combine
+        combine = kernels.of(gradient).combine
         q, alphas = np.negative(gradient, order="C"), []
         if not self._pairs:
             return q, dot(gradient, q)

@@ -82,7 +82,7 @@ class SGD:
         for label, parameter, gradient in work:
             if label not in self._velocity:
                 self._velocity[label] = np.zeros_like(parameter)
-            step = kernels.select(parameter.dtype).sgd_step
+            step = kernels.of(parameter).sgd_step
             rate, decay = self.groups.factors(label)
             how = rate * learning_rate, self.momentum, decay * self.weight_decay, self.nesterov
             step(parameter, gradient, self._velocity[label], *how)

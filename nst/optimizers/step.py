@@ -29,14 +29,14 @@ class Point(NamedTuple):
 def sealed(array: np.ndarray) -> np.ndarray:
     """Return a view of an array that cannot be written into: it may be handed out without a copy."""
     view = array.view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 
 def evaluate_at(evaluate: Evaluate, x: np.ndarray) -> Point:
     """Evaluate at `x`, and take over the gradient in its dtype."""
     value, gradient = evaluate(x)
-    return Point(sealed(x), float(value), sealed(np.asarray(gradient, dtype=x.dtype, order="C")))
+    return Point(sealed(x), float(value), sealed(gradient.astype(x.dtype, order="C", copy=False)))
 
 
 @dataclass(frozen=True, eq=False)

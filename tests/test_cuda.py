@@ -1,0 +1,60 @@
+"""What is checked of the kernels for a card where there is none: their results, in a simulator, and their assembly."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from numba import cuda
+
+from nst import kernels
+from nst.kernels.cuda_device import KERNELS, Kernel
+from tests.cuda.assembly import CARDS, assembly
+
+FOLDER = Path(__file__).parent / "cuda"
+FILES = sorted(path.name for path in FOLDER.glob("test_*.py"))
+MODULES = sorted(path.stem for path in Path(kernels.__file__).parent.glob("cuda*.py"))
+NO_CARD = kernels.no_card()
+
+
+def registered() -> list[str]:
+    """Return the names of all kernels that stand at the top of a module."""
+    for module in MODULES:
+        importlib.import_module(f"nst.kernels.{module}")
+    return sorted(KERNELS)
+
+
+@pytest.mark.skipif(NO_CARD is None, reason="there is a card, on which these tests run by themselves")
+@pytest.mark.parametrize("name", FILES)
+def test_in_the_simulator(name):
+    """Each file of `tests/cuda` passes in numba's simulator."""
+    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(FOLDER / name)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
+
+
+@pytest.mark.parametrize("card", CARDS)
+@pytest.mark.parametrize("name", registered())
+def test_the_assembly_has_no_float64(name, card):
+    """Every kernel compiles for a card of each kind, and nothing in it is float64, which most cards are slow at."""
+    text = assembly(KERNELS[name], card)
+    assert f"sm_{card[0]}{card[1]}" in text
+    assert not re.findall(r".*\.f64.*", text)
+
+
+def test_a_literal_would_be_float64():
+    """The check above notices what it looks for: a sum that begins with a plain 0.0 is float64."""
+
+    def total(x, y, count):
+        found = 0.0
+        for i in range(cuda.grid(1), count, cuda.gridsize(1)):
+            found += x[i]
+            y[i] = found
+
+    assert ".f64" in assembly(Kernel(total, "void(f4[::1], f4[::1], i8)"), (8, 0))
