@@ -12,6 +12,7 @@ from PIL import Image
 from nst.dream import parse as parse_dream
 from nst.fast import parser as fast_parser
 from nst.formats import write
+from nst.gan import parser as gan_parser
 from nst.gradcheck import main as gradcheck
 from nst.look import parser as look_parser
 from nst.session.arguments import parse
@@ -67,6 +68,14 @@ def test_commands_of_the_doors_that_paint_in_one_pass_are_understood():
     assert len(commands("nst.universal")) >= 4
     for arguments in commands("nst.universal"):
         parse_universal(arguments)
+
+
+def test_commands_of_the_door_with_a_critic_are_understood():
+    """Each line that calls nst.gan passes its parser, and each of its commands is shown."""
+    found = commands("nst.gan")
+    assert {arguments[0] for arguments in found} == {"toy", "mnist", "texture", "sample"}
+    for arguments in found:
+        gan_parser().parse_args(arguments)
 
 
 def test_commands_of_the_texture_door_are_understood():

@@ -34,6 +34,7 @@ from nst.layers import (
     ReLU,
     Sigmoid,
     Softmax,
+    Unflatten,
     UpsampleNearest,
     Warp,
 )
@@ -240,6 +241,7 @@ CASES = [
     *cases_of(Dropout, {"inference": _dropout(0.4, 2, 3, 4, 3)}, training=False, linear=True),
     *cases_of(GlobalAvgPool, {"2 pictures": plain(GlobalAvgPool(), 2, 3, 4, 2)}, linear=True),
     *cases_of(Flatten, {"4 axes": plain(Flatten(), 2, 3, 4, 2)}, linear=True),
+    *cases_of(Unflatten, {"3 rows, 4 columns": plain(Unflatten((3, 4, 2)), 2, 24)}, linear=True),
     *cases_of(
         Sigmoid,
         {"0 to 1": plain(Sigmoid(), 2, 3, 4, 3, scale=4.0), "colours": plain(Sigmoid(255), 3, 7)},

@@ -28,6 +28,7 @@ from nst.losses import (
     regression_loss,
     relative_gram_loss,
     total_variation,
+    wasserstein,
 )
 
 
@@ -145,5 +146,7 @@ LOSS_CASES = [
     _case("binary_cross_entropy", "a smoothed label", _scores(binary_cross_entropy, 0.9)),
     _case("least_squares", "all real", _scores(least_squares, 1)),
     _case("least_squares", "all fake", _scores(least_squares, 0)),
+    _case("wasserstein", "all real", _scores(wasserstein, 1)),
+    _case("wasserstein", "all fake", _scores(wasserstein, 0)),
     *ACTIVATION_CASES,
 ]

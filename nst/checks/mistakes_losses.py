@@ -223,4 +223,17 @@ LOSS_MISTAKES = [
             "what is beyond the label has no slope": lambda at: np.where(at.x < 1, at.dx, 0),
         },
     ),
+    *mistakes(
+        _find("wasserstein", "all real"),
+        {
+            "the sign is wrong": lambda at: -at.dx,
+            "summed over the pictures, not averaged": lambda at: 8 * at.dx,
+            "half of the difference of the two means": lambda at: at.dx / 2,
+            "the score is put through a sigmoid": lambda at: at.dx * logistic(at.x) * (1 - logistic(at.x)),
+        },
+    ),
+    *mistakes(
+        _find("wasserstein", "all fake"),
+        {"the label is forgotten": lambda at: -at.dx},
+    ),
 ]

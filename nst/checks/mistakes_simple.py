@@ -81,6 +81,13 @@ SIMPLE_MISTAKES = [
         },
     ),
     *mistakes(
+        find("Unflatten", "3 rows, 4 columns"),
+        {
+            "channels are laid out first": lambda at: at.dy.transpose(0, 3, 1, 2).reshape(2, 24),
+            "rows and columns are swapped": lambda at: at.dy.swapaxes(1, 2).reshape(2, 24),
+        },
+    ),
+    *mistakes(
         find("GlobalAvgPool", "2 pictures"),
         {
             "the sum, not the mean": lambda at: at.dx * 12,

@@ -29,6 +29,7 @@ from nst.layers.sigmoid import Sigmoid
 from nst.layers.softmax import Softmax
 from nst.layers.tanh import Tanh
 from nst.layers.transposed_conv import TransposedConv2d
+from nst.layers.unflatten import Unflatten
 from nst.layers.upsample import UpsampleNearest
 from nst.layers.warp import Warp
 
@@ -61,6 +62,7 @@ __all__ = [
     "Softmax",
     "Tanh",
     "TransposedConv2d",
+    "Unflatten",
     "UpsampleNearest",
     "Warp",
     "softmax_cross_entropy",

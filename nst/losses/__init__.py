@@ -1,7 +1,7 @@
 """The terms of an objective: each loss returns its value and its gradient in one call."""
 
 from nst.losses.activation import Channel, ClassScore, Energy, Unit
-from nst.losses.adversarial import binary_cross_entropy, least_squares
+from nst.losses.adversarial import binary_cross_entropy, least_squares, wasserstein
 from nst.losses.content import content_loss
 from nst.losses.covariance import COVARIANCE
 from nst.losses.direction import Direction, Guide
@@ -48,4 +48,5 @@ __all__ = [
     "regression_loss",
     "relative_gram_loss",
     "total_variation",
+    "wasserstein",
 ]

@@ -39,6 +39,8 @@ class Progress:
         The iteration that a resumed run has already done.
     clock
         Returns seconds; a test passes its own.
+    what
+        What the first number is called.
 
     Examples
     --------
@@ -56,8 +58,10 @@ class Progress:
         every: int | None = None,
         start: int = 0,
         clock: Callable[[], float] = time.monotonic,
+        what: str = "loss",
     ) -> None:
         self.total = self._end = total
+        self.what = what
         self._later = 0.0
         self.quiet = quiet
         self.every = every or max(1, total // 20)
@@ -138,7 +142,7 @@ class Progress:
     def _describe(self, iteration: int, loss: float, parts: Mapping[str, float]) -> list[tuple[str, str]]:
         """Return the line in pieces, the least important last, for that is where a narrow terminal cuts."""
         width = len(str(self.total))
-        pieces = [("", f"{iteration:{width}}/{self.total}  "), (_BOLD, f"loss {loss:.4g}")]
+        pieces = [("", f"{iteration:{width}}/{self.total}  "), (_BOLD, f"{self.what} {loss:.4g}")]
         pace = self.seconds_per_iteration
         if pace is not None:
             left = clock(pace * (max(0, self._end - iteration) + self._later))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nst.errors import NstError
-from nst.losses import binary_cross_entropy, least_squares
+from nst.losses import binary_cross_entropy, least_squares, wasserstein
 
 # The scores and the values of CS231n's assignment 3 (Stanford), "Generative Adversarial Networks".
 REAL = np.array(
@@ -19,6 +19,7 @@ FAKE = np.array(
 )
 
 both = pytest.mark.parametrize("loss", [binary_cross_entropy, least_squares])
+every = pytest.mark.parametrize("loss", [binary_cross_entropy, least_squares, wasserstein])
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,16 @@ def test_scores_far_out_do_not_overflow():
     np.testing.assert_array_equal(gradient, np.array([0, -0.5], np.float32))
 
 
-@both
+def test_a_critic_ascends_the_difference_of_means():
+    """Its loss is E f(fake) - E f(real), so that scores of what is real rise and those of fakes fall."""
+    of_real, of_fake = wasserstein(REAL, 1), wasserstein(FAKE, 0)
+    assert of_real[0] + of_fake[0] == pytest.approx(FAKE.mean() - REAL.mean(), rel=1e-12)
+    np.testing.assert_allclose(of_real[1], -0.1)
+    np.testing.assert_allclose(of_fake[1], 0.1)
+    assert wasserstein(FAKE, 1)[0] == pytest.approx(-FAKE.mean(), rel=1e-12)  # the generator's
+
+
+@every
 def test_dtype_and_an_empty_batch(loss):
     """The gradient has the dtype of the scores; without pictures there is no loss."""
     assert loss(REAL.astype(np.float32), 1)[1].dtype == np.float32
@@ -67,7 +77,7 @@ def test_dtype_and_an_empty_batch(loss):
     assert (value, gradient.shape) == (0, (0, 1))
 
 
-@both
+@every
 @pytest.mark.parametrize("scores, label", [(np.ones((3, 2)), 1), (np.ones(3), -1), (np.ones(3), np.nan)])
 def test_what_does_not_suit_is_refused(loss, scores, label):
     """One score for each picture, and a label from 0 to 1."""
