@@ -32,7 +32,8 @@ QUICK = [
     "--learning-rate",
     "0.001",
 ]
-PATCHES = ["--width", "4", "--noise", "2", "--side", "40", *QUICK, "--steps", "2"]
+PATCHES = ["--width", "4", "--noise", "2", "--side", "40", *QUICK, "--steps", "2", "--head-start", "0"]
+SEEN = ["--steps", "40", "--critic-steps", "1"]  # so that the running statistics of the generator are its own
 SUFFIXES = (".npz", ".png", ".log.jsonl", ".checkpoint.npz")
 
 
@@ -125,7 +126,7 @@ def test_saving_on_the_way_changes_nothing():
 
 def test_a_texture_is_drawn_in_any_size(capsys):
     """The generator of one texture makes pictures of the size that is asked for, others for another seed."""
-    assert gan("texture", "sample.png", *PATCHES, "-o", "t.npz") == 0
+    assert gan("texture", "sample.png", *PATCHES, *SEEN, "-o", "t.npz") == 0
     assert Image.open("t.png").size == (256, 256)
     assert read_generator("t.npz").about["of"] == "sample.png"
     for name, size, seed in (("a", "50x33", "0"), ("b", "50x33", "1"), ("c", "24", "0")):
@@ -133,6 +134,15 @@ def test_a_texture_is_drawn_in_any_size(capsys):
     a, b, c = (np.asarray(Image.open(f"{name}.png")) for name in "abc")
     assert a.shape == (33, 50, 3) and c.shape == (24, 24, 3)
     assert not np.array_equal(a, b)
+
+
+def test_a_critic_may_look_through_the_network_that_comes_with_nst():
+    """Its own layers are clipped and kept in the checkpoint, those of the network are neither."""
+    assert gan("texture", "sample.png", *PATCHES, "--features", "relu1_1", "-o", "t.npz", "--quiet") == 0
+    found = read_checkpoint("t.checkpoint.npz")
+    assert found.settings["features"] == "relu1_1"
+    critic = {name.split(".")[1] for name in found.arrays if name.startswith("critic.")}
+    assert critic == {"conv1", "conv2", "conv3", "scores"}
 
 
 def test_digits_are_drawn_in_any_number():

@@ -15,6 +15,8 @@ from nst.session.values import number, whole
 
 CHECKPOINT = ".checkpoint.npz"
 NETS = ("dense", "dc")
+PIXELS = "pixels"
+FEATURES = (PIXELS, "relu1_1", "relu2_1")
 LARGEST_SIDE = 4096  # pixels of a texture that is drawn
 PAPER = "arjovsky2017"
 RECIPES: dict[str, dict[str, Recipe]] = {
@@ -36,6 +38,7 @@ SIZES: dict[str, dict[str, tuple[Any, ...]]] = {
         "width": (24, 4, 1024),
         "noise": (16, 2, 1024),
         "side": (64, 40, 1024),
+        "features": (PIXELS, *FEATURES),
         "sample_size": (None, 40, 100_000),
     },
 }

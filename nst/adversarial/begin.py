@@ -34,7 +34,7 @@ def texture_of(options: argparse.Namespace, settings: dict[str, Any]) -> tuple[J
     side, recipe = settings["side"], Recipe(**settings["recipe"])
     picture, pixels = texture(options.sample, settings["sample_size"], side)
     about = {"of": picture.source.name, "sha256": picture.sha256}
-    sizes = settings["width"], settings["noise"], side
+    sizes = settings["width"], settings["noise"], side, settings["features"]
     return texture_job(*sizes, patch_source(pixels, side), recipe, about), fingerprint(pixels)
 
 

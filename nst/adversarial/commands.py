@@ -54,6 +54,8 @@ def add_texture(commands: argparse._SubParsersAction) -> None:
     add_output(it, "texture.npz")
     add_recipe(it, list(RECIPES["texture"]))
     add, sizes = it.add_argument_group("networks and pictures").add_argument, SIZES["texture"]
+    told = "what the critic looks at: pixels, or a layer of the network that comes with nst"
+    add("--features", choices=sizes["features"][1:], help=f"{told}; default: {sizes['features'][0]}")
     for name, told in (
         ("width", "channels of the finest stage"),
         ("noise", "numbers of noise for each cell of 8 pixels"),

@@ -7,16 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from nst.adversarial.arguments import PIXELS
 from nst.adversarial.real import outwards
 from nst.adversarial.recipe import Recipe
 from nst.adversarial.wgan import Source
 from nst.errors import NstError
-from nst.networks import Network
+from nst.formats import read
+from nst.formats.known import bundled_weights
+from nst.networks import Network, build
 from nst.networks.adversarial import (
     CELL,
     SIDE,
     dc_critic,
     dense_critic,
+    feature_critic,
     fresh,
     generator,
     patch_critic,
@@ -71,16 +75,29 @@ def digit_job(name: str, width: int, noise: int, real: Source, recipe: Recipe, a
 
 
 def texture_job(
-    width: int, noise: int, side: int, real: Source, recipe: Recipe, about: dict[str, Any]
+    width: int, noise: int, side: int, features: str, real: Source, recipe: Recipe, about: dict[str, Any]
 ) -> Job:
-    """Return the training of a generator of textures on patches of `side` pixels, a multiple of 8."""
+    """Return the training of a generator of textures on pictures of `side` pixels, a multiple of 8.
+
+    `features` is what the critic looks at: `PIXELS`, or a layer of the network that comes with nst.
+    """
     if side % CELL:
         raise NstError(f"--side {side}: patches are made of cells of {CELL} pixels; take a multiple of that")
     sizes = {"noise": noise, "width": width}
     draw = fresh(np.random.default_rng(recipe.seed))
-    built, critic = generator("patch", sizes, draw), patch_critic(draw, width)
+    built = generator("patch", sizes, draw)
+    critic = (
+        patch_critic(draw, width) if features == PIXELS else feature_critic(draw, _encoder(), features, width)
+    )
     cells = side // CELL, side // CELL
     return Job("patch", sizes, built, critic, real, places(cells, noise), (side, side, 3), recipe, about)
+
+
+def _encoder() -> Network:
+    found = bundled_weights()
+    if found is None:
+        raise NstError("the network that comes with nst is not here; take --features pixels")
+    return build(read(found))
 
 
 def vectors(noise: int) -> Source:

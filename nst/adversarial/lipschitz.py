@@ -16,6 +16,7 @@ from nst.layers import (
     LeakyReLU,
     Linear,
     MaxPool2d,
+    Preprocess,
     ReLU,
 )
 from nst.networks import Network
@@ -104,6 +105,7 @@ _BOUNDS: list[tuple[type[Layer] | tuple[type[Layer], ...], Callable[..., float]]
     (Linear, _matrix),
     (Conv2d, _convolution),
     (MaxPool2d, _pooling),
+    (Preprocess, lambda layer, shape: float(np.abs(layer.scale).max())),
     (GlobalAvgPool, lambda layer, shape: 1 / math.sqrt(shape[1] * shape[2])),
     ((ReLU, LeakyReLU, Flatten), lambda layer, shape: 1.0),
 ]

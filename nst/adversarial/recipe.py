@@ -44,7 +44,7 @@ class Recipe:
     critic_steps: int = 5
     head_start: int = 25
     long: int = 100
-    average: float = 0.99
+    average: float = 0.995
     seed: int = 0
 
     def __post_init__(self) -> None:

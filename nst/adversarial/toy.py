@@ -107,8 +107,10 @@ class Toy:
     """A game on a line: real numbers from one normal distribution, a generator z -> a z + b that begins as another.
 
     The critic has one hidden layer of ReLUs, half of which begin with a rising and half with a falling slope, so that
-    it can be as steep to the left as to the right. Numbers are given to it in the unit of `scale`, which brings all
-    into -1..1: a unit's kink is at -bias / weight, both within the same box, and so can lie anywhere there.
+    it can be as steep to the left as to the right. What adds them up begins with 0: a wrong sign there would turn
+    slopes round before it was set right, and not as many on both sides. Numbers are given to it in the unit of `scale`,
+    which brings all into -1..1: a unit's kink is at -bias / weight, both within the same box, and so can lie anywhere
+    there.
 
     Parameters
     ----------
@@ -127,7 +129,7 @@ class Toy:
             [
                 Node("hidden", Linear(_float(rising[None]), np.zeros(HIDDEN, np.float32))),
                 Node("on", ReLU()),
-                Node("score", Linear(_float(rng.standard_normal((HIDDEN, 1))), np.zeros(1, np.float32))),
+                Node("score", Linear(np.zeros((HIDDEN, 1), np.float32), np.zeros(1, np.float32))),
             ]
         )
         start = np.array([[fake.deviation]]), np.array([fake.mean])

@@ -22,6 +22,7 @@ from nst.layers import (
     LeakyReLU,
     Linear,
     MaxPool2d,
+    Preprocess,
     ReLU,
     Tanh,
     TransposedConv2d,
@@ -119,6 +120,31 @@ def patch_critic(draw: Draw, width: int = 24) -> Network:
     nodes, before = [], 3
     for name, channels in (("conv1", width), ("conv2", 2 * width), ("conv3", 4 * width)):
         nodes += [Node(name, _conv(draw, name, 4, before, channels, stride=2))]
+        nodes += [Node(f"{name}/on", LeakyReLU(SLOPE))]
+        before = channels
+    nodes += [Node("scores", _conv(draw, "scores", 3, before, 1)), Node("score", GlobalAvgPool())]
+    return Network(nodes)
+
+
+def feature_critic(draw: Draw, encoder: Network, tap: str, width: int = 24) -> Network:
+    """Return a critic of patches that looks at them through the first layers of a trained network, which stay frozen.
+
+    As in Li and Wand, *Precomputed Real-Time Texture Synthesis with Markovian GANs*, 2016: the features know edges and
+    colours that go together, and the critic need not learn to see first.
+
+    Parameters
+    ----------
+    encoder : Network
+        A sequence, from pixels in 0..255.
+    tap : str
+        The node that the critic reads, of at most 2 pixels a place.
+    """
+    names = encoder.names[: encoder.names.index(encoder.resolve(tap)) + 1]
+    seen = [encoder.nodes[name] for name in names]
+    nodes = [Node("scaled", Preprocess((-1.0, -1.0, -1.0), 127.5)), Node(names[0], seen[0].layer), *seen[1:]]
+    before = next(node.layer.weight.shape[3] for node in reversed(seen) if isinstance(node.layer, Conv2d))
+    for name, channels, size in (("conv1", width, 1), ("conv2", 2 * width, 4), ("conv3", 4 * width, 4)):
+        nodes += [Node(name, _conv(draw, name, size, before, channels, stride=1 if size == 1 else 2))]
         nodes += [Node(f"{name}/on", LeakyReLU(SLOPE))]
         before = channels
     nodes += [Node("scores", _conv(draw, "scores", 3, before, 1)), Node("score", GlobalAvgPool())]

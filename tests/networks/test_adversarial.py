@@ -12,6 +12,7 @@ from nst.networks.adversarial import (
     dc_generator,
     dense_critic,
     dense_generator,
+    feature_critic,
     fresh,
     generator,
     patch_critic,
@@ -77,6 +78,19 @@ def test_a_patch_critic_averages_over_patches_of_38_pixels():
     scores = [critic.features(part, ["score"])["score"] for part in parts]
     np.testing.assert_allclose(critic.features(x, ["score"])["score"], np.mean(scores, axis=0), rtol=1e-4)
     assert np.std(scores) > 0
+
+
+def test_a_critic_that_looks_through_a_trained_network_leaves_it_alone(small):
+    """It scores what that network gives for pixels in 0..255, and learns nothing but what stands above it."""
+    critic = feature_critic(draw(), small, "relu1_1", width=4)
+    assert set(critic.parameters()) == {"conv1", "conv2", "conv3", "scores"}
+    x = np.random.default_rng(4).uniform(-1, 1, (2, 40, 40, 3)).astype(np.float32)
+    seen = critic.features(x, ["relu1_1"])["relu1_1"]
+    expected = small.features(127.5 * (x + 1), ["relu1_1"])["relu1_1"]
+    np.testing.assert_allclose(seen, expected, rtol=1e-4, atol=1e-3)
+    features, tape = critic.forward(x, ["score"], training=True)
+    _, found = critic.gradients({"score": np.ones_like(features["score"])}, tape, image=False)
+    assert features["score"].shape == (2, 1) and set(found) == set(critic.parameters())
 
 
 @pytest.mark.parametrize(
