@@ -85,6 +85,7 @@ SIMPLE_MISTAKES = [
         {
             "channels are laid out first": lambda at: at.dy.transpose(0, 3, 1, 2).reshape(2, 24),
             "rows and columns are swapped": lambda at: at.dy.swapaxes(1, 2).reshape(2, 24),
+            "the picture is turned by half a turn": lambda at: at.dy[:, ::-1, ::-1].reshape(2, 24),
         },
     ),
     *mistakes(
