@@ -1,0 +1,187 @@
+"""A product of matrices on a card, cut into tiles: what one block and each of its threads do with numbers at hand.
+
+A block of threads computes one tile of the product C = A B. It goes along the sums in steps: its threads bring the next
+few columns of A and rows of B from the card's memory into shared memory, each number once, wait for one another, and
+then each adds up its own share of C in registers. So a number from memory serves `columns` or `rows` products, and one
+from shared memory `wide` or `high` of them. There is room for two steps: while one is used, the next is under way.
+
+Both operands lie in shared memory with the terms of the sums as rows: A transposed. Four neighbours are read at once,
+and rows are 8 words longer than they need be, so that the threads that read together meet different banks.
+
+On the tensor cores (TF32 and bfloat16) only the innermost part differs: see `products`. There a word of shared memory
+holds one TF32 number, or two terms of a sum in bfloat16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nst.kernels.cuda_intrinsics import device, load4, multiply_bf16, multiply_tf32, pack_bf16, round_tf32
+
+PRECISIONS = ("float32", "tf32", "bf16")
+WARP = 32
+WARP_ROWS, WARP_COLUMNS = 64, 32  # of the product, that a warp computes on the tensor cores
+PAD = 8  # words
+
+
+class Tile(NamedTuple):
+    """How a product is cut.
+
+    Attributes
+    ----------
+    rows, columns : int
+        Of the product, that a block computes.
+    depth : int
+        Terms of the sums for which there is room in shared memory, twice; a multiple of 4, and of 16 for bfloat16.
+    high, wide : int
+        Rows and columns that a thread computes, multiples of 4; on the tensor cores 8 and 8.
+    precision : str
+        Of the factors: "float32", "tf32" (10 binary places, where float32 has 23) or "bf16" (7). Sums are float32.
+    """
+
+    rows: int
+    columns: int
+    depth: int
+    high: int = 8
+    wide: int = 8
+    precision: str = "float32"
+
+    @property
+    def threads(self) -> int:
+        """The threads of a block."""
+        return self.rows // self.high * (self.columns // self.wide)
+
+    @property
+    def terms(self) -> int:
+        """How many terms a word of shared memory holds."""
+        return 2 if self.precision == "bf16" else 1
+
+    @property
+    def words(self) -> int:
+        """How many words deep the tile of an operand is."""
+        return self.depth // self.terms
+
+    @property
+    def stage(self) -> int:
+        """The words of one step: both operands."""
+        return self.words * (self.rows + self.columns + 2 * PAD)
+
+    @property
+    def word(self) -> type:
+        """The dtype of shared memory."""
+        return np.float32 if self.precision == "float32" else np.uint32
+
+    @property
+    def row_gap(self) -> int:
+        """How far a thread's second four rows lie from its first."""
+        return WARP_ROWS // 2 if self.precision != "float32" else self.rows // (self.high // 4)
+
+    @property
+    def column_gap(self) -> int:
+        """How far a thread's second four columns lie from its first."""
+        return 4 if self.precision != "float32" else self.columns // (self.wide // 4)
+
+
+def places(tile: Tile) -> Callable:
+    """Return a function that says where in the tile a thread's first row and column are."""
+    across = tile.columns // tile.wide
+    warps_across = max(1, tile.columns // WARP_COLUMNS)
+
+    @device
+    def by_thread(me):
+        return me // across * 4, me % across * 4
+
+    @device
+    def by_warp(me):
+        warp, lane = me // WARP, me % WARP
+        row = warp // warps_across * WARP_ROWS + lane // 4 * 4
+        return row, warp % warps_across * WARP_COLUMNS + lane % 4 * 8
+
+    return by_thread if tile.precision == "float32" else by_warp
+
+
+def convert(tile: Tile) -> Callable:
+    """Return a function that makes a word of shared memory of one term, or of two."""
+
+    @device
+    def same(term, _):
+        return term
+
+    @device
+    def tf32(term, _):
+        return round_tf32(term)
+
+    @device
+    def bf16(term, following):
+        return pack_bf16(term, following)
+
+    return {"float32": same, "tf32": tf32, "bf16": bf16}[tile.precision]
+
+
+def products(tile: Tile) -> Callable:
+    """Return a function that adds the products of one step, from `at` on in shared memory, to a thread's sums."""
+    return _by_threads(tile) if tile.precision == "float32" else _by_warps(tile)
+
+
+def _by_threads(tile: Tile) -> Callable:
+    high, wide, depth, row_gap, column_gap = tile.high, tile.wide, tile.depth, tile.row_gap, tile.column_gap
+    a_pitch, b_pitch = tile.rows + PAD, tile.columns + PAD
+    b_begins = depth * a_pitch
+
+    @device
+    def add(shared, at, me, row, column, a, b, sums):
+        for k in range(depth):
+            for i in range(0, high, 4):
+                a[i], a[i + 1], a[i + 2], a[i + 3] = load4(shared, at + k * a_pitch + row + i // 4 * row_gap)
+            for j in range(0, wide, 4):
+                b[j], b[j + 1], b[j + 2], b[j + 3] = load4(
+                    shared, at + b_begins + k * b_pitch + column + j // 4 * column_gap
+                )
+            for i in range(high):
+                for j in range(wide):
+                    sums[i * wide + j] += a[i] * b[j]
+
+    return add
+
+
+def _by_warps(tile: Tile) -> Callable:
+    """Return the same on the tensor cores: a warp adds 4 by 4 products of 16x8, for 8 words of terms at once.
+
+    Which row of the tile is row g of which product is ours to choose, as long as the same is meant in A and in C. It is
+    chosen so that a thread reads fours from shared memory, and so that its sums are of two times four rows and of eight
+    neighbouring columns: whole windows of a pooling, and whole vectors to write.
+    """
+    a_pitch, b_pitch, words = tile.rows + PAD, tile.columns + PAD, tile.words
+    b_begins, row_gap = words * a_pitch, tile.row_gap
+    multiply = multiply_tf32 if tile.precision == "tf32" else multiply_bf16
+
+    @device
+    def add(shared, at, me, row, column, a, b, sums):
+        g, t = me % WARP // 4, me % 4
+        b_column = column - 8 * t + 4 * g
+        for k in range(0, words, 8):
+            for i in range(4):  # of A: rows 0 to 3 and 4 to 7, of the words t and t + 4
+                here = at + (k + t + i // 2 * 4) * a_pitch + row + i % 2 * row_gap
+                a[4 * i], a[4 * i + 1], a[4 * i + 2], a[4 * i + 3] = load4(shared, here)
+            for i in range(2):
+                here = at + b_begins + (k + t + 4 * i) * b_pitch + b_column
+                b[4 * i], b[4 * i + 1], b[4 * i + 2], b[4 * i + 3] = load4(shared, here)
+            for i in range(4):
+                factor = a[2 * i], a[2 * i + 1], a[8 + 2 * i], a[8 + 2 * i + 1]
+                for j in range(4):
+                    first, second = 16 * i + j, 16 * i + 8 + j
+                    sums[first], sums[first + 4], sums[second], sums[second + 4] = multiply(
+                        factor,
+                        (b[j], b[4 + j]),
+                        (sums[first], sums[first + 4], sums[second], sums[second + 4]),
+                    )
+
+    return add
+
+
+def registers(tile: Tile) -> tuple[int, int, Any]:
+    """Return how many numbers of A and of B a thread has at hand in `products`, and their dtype."""
+    return (tile.high, tile.wide, np.float32) if tile.precision == "float32" else (16, 8, np.uint32)
