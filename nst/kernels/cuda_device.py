@@ -11,13 +11,15 @@ imported. There a thread is a thread of Python: so blocks are tiny, and kernels 
 from __future__ import annotations
 
 import bisect
+import contextlib
 import importlib
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache, cached_property
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -106,7 +108,21 @@ class Kernel:
 
     def ptx(self, capability: tuple[int, int]) -> str:
         """Return the assembly for cards of a compute capability, as (8, 0): this needs a compiler, but no card."""
-        return cuda.compile_ptx(self.function, self.signature, cc=capability)[0]
+        with _believed(capability):
+            return cuda.compile_ptx(self.function, self.signature, cc=capability)[0]
+
+
+@contextlib.contextmanager
+def _believed(capability: tuple[int, int]) -> Iterator[None]:
+    """Let numba believe in a card of this capability: it asks for one when a kernel calls a function."""
+    from numba.cuda import dispatcher
+
+    asked = dispatcher.get_current_device
+    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability)
+    try:
+        yield
+    finally:
+        dispatcher.get_current_device = asked
 
 
 KERNELS: dict[str, Kernel] = {}
