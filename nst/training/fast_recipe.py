@@ -38,10 +38,10 @@ class FastRecipe:
         Of the fresh weights, the crops and the noise.
     """
 
-    steps: int = 600
-    batch: int = 4
+    steps: int = 500
+    batch: int = 2
     side: int = 256
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     schedule: str = "cosine"
     warmup: int = 20
     drop: float = 0.7
@@ -113,7 +113,7 @@ _ULYANOV = dataclasses.replace(
 
 PRESETS = {
     "quick": Preset("for a quarter of an hour on two cores", Design(), FastRecipe()),
-    "johnson": Preset("Johnson et al., 2016", Design(width=32, norm="batch"), _JOHNSON),
+    "johnson": Preset("Johnson et al., 2016", Design(width=32, ends=9, norm="batch"), _JOHNSON),
     "ulyanov-texture": Preset(
         "Ulyanov et al., Texture Networks, 2016",
         Design("pyramid", width=8, depth=5, norm="batch", mode="texture"),
@@ -134,7 +134,7 @@ PRESETS = {
     ),
     "dumoulin": Preset(
         "Dumoulin et al., many styles, 2017",
-        Design(width=32),
+        Design(width=32, ends=9),
         dataclasses.replace(_JOHNSON, batch=16),
     ),
 }

@@ -64,6 +64,13 @@ def _add_design(group: argparse._ArgumentGroup) -> None:
         "--depth", type=whole(*LIMITS["depth"]), metavar="N", help="residual blocks, or scales of the pyramid"
     )
 
+    add(
+        "--ends",
+        type=whole(*LIMITS["ends"]),
+        metavar="PIXELS",
+        help="residual: side of the first and last kernel, odd",
+    )
+
 
 def _add_recipe(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
@@ -127,7 +134,10 @@ def design_of(options: argparse.Namespace, preset: Preset) -> Design:
     if (
         given.get("kind", preset.design.kind) != preset.design.kind
     ):  # widths and depths of the other are none of its
-        given = {**vars(Design("pyramid", 8, 6) if given["kind"] == "pyramid" else Design()), **given}
+        given = {
+            **vars(Design("pyramid", width=8, depth=6) if given["kind"] == "pyramid" else Design()),
+            **given,
+        }
     return dataclasses.replace(preset.design, **{**given, "styles": len(options.styles)})
 
 

@@ -12,7 +12,7 @@ from nst.layers import BatchNorm, ConditionalInstanceNorm, InstanceNorm
 from nst.networks.generators import NOISE, Design, entering, fresh_generator, mixed, state
 
 SMALL = {
-    "residual": Design(width=2, depth=1),
+    "residual": Design(width=2, depth=1, ends=9),
     "batch": Design(width=2, depth=1, norm="batch"),
     "plain": Design(width=2, depth=1, norm="none"),
     "styles": Design(width=2, depth=1, styles=3),
@@ -156,6 +156,7 @@ def test_the_same_seed_gives_the_same_weights():
         ({"width": 0}, "width"),
         ({"width": 2.0}, "width"),
         ({"depth": True}, "depth"),
+        ({"ends": 4}, "odd"),
         ({"kind": "pyramid", "depth": 9}, "scales"),
         ({"mode": "texture"}, "pyramid"),
         ({"styles": 2, "norm": "batch"}, "instance"),
