@@ -25,6 +25,8 @@ class FastRecipe:
     ----------
     steps, batch, side : int
         How many steps, of how many crops, of how many pixels a side.
+    style_size : int
+        Longest side of the styles, in pixels.
     learning_rate : float
         Of Adam.
     schedule : {"constant", "cosine", "drops"}
@@ -38,9 +40,10 @@ class FastRecipe:
         Of the fresh weights, the crops and the noise.
     """
 
-    steps: int = 500
+    steps: int = 700
     batch: int = 2
-    side: int = 256
+    side: int = 128
+    style_size: int = 256
     learning_rate: float = 3e-3
     schedule: str = "cosine"
     warmup: int = 20
@@ -93,6 +96,7 @@ def _layers(*names: str) -> Layers:
 _JOHNSON = FastRecipe(
     steps=40_000,
     batch=4,
+    side=256,
     learning_rate=1e-3,
     schedule="constant",
     content_weight=1.0,

@@ -93,7 +93,7 @@ def _add_loss(group: argparse._ArgumentGroup) -> None:
         "--style-size",
         type=whole(16, 100_000),
         metavar="PIXELS",
-        help="longest side of the styles; default: --side",
+        help="longest side of the styles",
     )
 
 
@@ -179,9 +179,8 @@ def _wanted(options: argparse.Namespace, design: Design, recipe: FastRecipe):
         **({"content_weight": 0.0} if design.mode == "texture" else {}),
     )
     pictures = [load(path) for path in options.styles]
-    longest = options.style_size or recipe.side
     styles = [
-        (Path(path).stem, resize_to(one.pixels, fit_size(one.size, longest))[None])
+        (Path(path).stem, resize_to(one.pixels, fit_size(one.size, recipe.style_size))[None])
         for path, one in zip(options.styles, pictures, strict=True)
     ]
     transfer = StyleTransfer(
@@ -196,7 +195,6 @@ def _wanted(options: argparse.Namespace, design: Design, recipe: FastRecipe):
         "network": sha256(found) if found else weights.source,
         "pooling": options.pooling or "max",
         "styles": [one.sha256 for one in pictures],
-        "style size": longest,
         "photographs": digest(files),
     }
     _say(options, line)

@@ -159,7 +159,22 @@ def photographs(tmp_path, monkeypatch) -> Path:
     return folder
 
 
-TOY = ("--side", SIDE, "--steps", 5, "--batch", 1, "--width", 2, "--depth", 1, "--save-every", 2)
+TOY = (
+    "--side",
+    SIDE,
+    "--style-size",
+    SIDE,
+    "--steps",
+    5,
+    "--batch",
+    1,
+    "--width",
+    2,
+    "--depth",
+    1,
+    "--save-every",
+    2,
+)
 
 
 def test_a_stopped_training_goes_on_to_the_same_bytes(door, photographs):
