@@ -67,8 +67,11 @@ def store4(typingctx: Any, array: Any, index: Any, numbers: Any) -> tuple:
     return signature, generate
 
 
-def _assembly(text: str, constraints: str, gives: ir.Type, takes: list[ir.Type]) -> ir.InlineAsm:
-    return ir.InlineAsm(ir.FunctionType(gives, takes), text, constraints, side_effect=False)
+def _assembly(
+    text: str, constraints: str, gives: ir.Type, takes: list[ir.Type], together: bool = False
+) -> ir.InlineAsm:
+    """Return an instruction; what a warp does `together` must not move to where only some of its threads come by."""
+    return ir.InlineAsm(ir.FunctionType(gives, takes), text, constraints, side_effect=together)
 
 
 @intrinsic
@@ -100,7 +103,7 @@ def _multiply(shape: str) -> Any:
 
     def generate(context, builder, signature, arguments):
         a, b, c = (cgutils.unpack_tuple(builder, one) for one in arguments)
-        call = _assembly(text, "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f", gives, takes)
+        call = _assembly(text, "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f", gives, takes, together=True)
         found = builder.call(call, [*a, *b, *c])
         parts = [builder.extract_value(found, i) for i in range(4)]
         return context.make_tuple(builder, signature.return_type, parts)
