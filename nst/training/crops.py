@@ -19,6 +19,7 @@ from nst.training.ahead import ahead
 from nst.training.variety import varied
 
 LARGEST_FACTOR = 2.0
+DRAWS = 100  # for a crop that is not flat
 KEPT = 1 << 30  # bytes of decoded photographs
 
 
@@ -28,7 +29,8 @@ class Crops:
     A photograph is drawn, a factor f uniform in 1 .. 2, and a square of `side` f pixels somewhere in it (or as large
     as the photograph allows), which is reduced to `side` pixels; a photograph smaller than `side` is enlarged as far
     as need be, and no further. Then it is mirrored with probability 1/2, and varied in its colours and noise by the
-    table of `nst.training.variety`.
+    table of `nst.training.variety`. A crop of one colour, which has nothing to learn from and no style to paint after,
+    is drawn again.
 
     What is drawn for a step depends on the seed and the step alone: any step can be resumed at, and the number of
     workers changes nothing.
@@ -82,7 +84,7 @@ class Crops:
         Raises
         ------
         NstError
-            Names the photograph that cannot be read.
+            Names the photograph that cannot be read; says so where photographs are of one colour.
         """
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number,)))
         crops = np.empty((self.batch, self.side, self.side, 3), np.float32)
@@ -95,6 +97,16 @@ class Crops:
         return ahead(self.step, count(start), self._workers)
 
     def _draw(self, crop: np.ndarray, rng: np.random.Generator) -> None:
+        """Fill `crop` with one that is not flat."""
+        for _ in range(DRAWS):
+            self._draw_any(crop, rng)
+            if np.ptp(crop, axis=(0, 1)).any() or self.side == 1:
+                return
+        raise NstError(
+            f"{DRAWS} crops of {self.side} pixels were of one colour each; give photographs of something"
+        )
+
+    def _draw_any(self, crop: np.ndarray, rng: np.random.Generator) -> None:
         photograph = self._photograph(int(rng.integers(len(self.files))))
         width, height = photograph.size
         extent = min(self.side * rng.uniform(1, LARGEST_FACTOR), width, height)

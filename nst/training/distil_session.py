@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
-import io
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -15,24 +13,22 @@ import numpy as np
 
 from nst import formats
 from nst.errors import NstError
-from nst.files import atomic_write
 from nst.formats.known import find_weights
-from nst.images.folder import pictures_in
 from nst.networks import build, fused, vgg
 from nst.networks.slim import fresh_slim, slim_weights
 from nst.report import duration
 from nst.session.outputs import refuse_overwriting
-from nst.training.crops import Crops, digest
+from nst.training.crops import Crops
 from nst.training.distil import Distiller
-from nst.training.distil_report import page
 from nst.training.distillation import TAPS, Distillation
 from nst.training.likeness import likeness
-from nst.training.painted import painted
+from nst.training.painted import LOOKS, painted
+from nst.training.photographs import Photographs
+from nst.training.rows import check_rows, write_rows
 from nst.training.training_checkpoint import TrainingCheckpoint, load_training, save_training
 
 FIRST = 16  # crops by which scales are set
-HELD_OUT = 40  # one photograph in so many is never learned from
-VALIDATED, SIDE = 24, 128  # crops of those, and their side, by which the student is measured
+VALIDATED, SIDE = 24, 128  # crops of photographs kept apart, and their side, by which the student is measured
 COLUMNS = (
     "step",
     "seconds",
@@ -40,6 +36,10 @@ COLUMNS = (
     "silent",
     *(f"{what} {tap}" for what in ("features", "gram") for tap in TAPS),
 )
+CHARTS = {
+    "features": "What the student cannot tell of the teacher's features, as a share of them",
+    "gram": "How far its Gram matrices are from the teacher's, as a share of them",
+}
 
 
 class Session:
@@ -69,15 +69,9 @@ class Session:
         written = [self.output, *(self._beside(ending) for ending in (".checkpoint.npz", ".csv", ".html"))]
         refuse_overwriting(options.output, written, [found])
         self.teacher = formats.read(found, "vgg19")
-        files = [path for path, _ in pictures_in(options.pictures)]
-        if len(files) < HELD_OUT:
-            raise NstError(
-                f"{len(files)} photographs are too few; give at least {HELD_OUT}, better a thousand"
-            )
-        self.digest = digest(files)
-        held_out = Crops(files[::HELD_OUT], SIDE, 1, recipe.seed, 0, vary=False)
-        self.files = [path for number, path in enumerate(files) if number % HELD_OUT]
-        self.held_out = [held_out.step(number) for number in range(VALIDATED)]
+        self.photographs = Photographs(options.pictures)
+        self.files = self.photographs.files
+        self.held_out = self.photographs.held_out(VALIDATED, SIDE, recipe.seed)
         student = fresh_slim(recipe.seed)
         teacher = fused(build(self.teacher), [name for name in student.names if name.startswith("relu")])
         first = Crops(self.files, recipe.side, FIRST, recipe.seed + 1, 0).step(0)
@@ -97,7 +91,10 @@ class Session:
         )
         stopped = False
         while distiller.done < recipe.steps and not stopped:
-            for _ in self._stage():
+            for told in self._stage(enough):
+                if told:
+                    yield told
+                    continue
                 stopped = enough()
                 ended = distiller.done == recipe.steps
                 if ended or stopped or distiller.done % self.options.report_every == 0:
@@ -114,8 +111,11 @@ class Session:
                 f"{name} {cosine:.2f}" for name, cosine in found.items()
             )
 
-    def _stage(self) -> Iterator[None]:
-        """Do steps as long as crops of one size are learned from."""
+    def _stage(self, enough: Callable[[], bool]) -> Iterator[str]:
+        """Do steps as long as crops of one size are learned from; yield nothing after each, and a line before painting.
+
+        A painting that `enough` has ended yields nothing, too, and no step follows.
+        """
         recipe, distiller = self.recipe, self.distiller
         stage = recipe.stage(distiller.done)
         crops = Crops(self.files, stage[1], recipe.batch, recipe.seed, self.options.workers)
@@ -123,26 +123,39 @@ class Session:
         start = time.perf_counter()
         try:
             for images in steps:
-                distiller.step(self._mixed(images))
+                yield from self._paint(enough)
+                if whole := len(self.painted) == recipe.painting(distiller.done):
+                    distiller.step(self._mixed(images))
                 self.seconds += time.perf_counter() - start
-                yield
-                if distiller.done == recipe.steps or recipe.stage(distiller.done) != stage:
+                yield ""
+                if not whole or distiller.done == recipe.steps or recipe.stage(distiller.done) != stage:
                     return
                 start = time.perf_counter()
         finally:
             steps.close()
 
+    def _paint(self, enough: Callable[[], bool]) -> Iterator[str]:
+        """Let the student paint what is due, or go on with it, until `enough` says stop; yield a line before."""
+        recipe, done = self.recipe, self.distiller.done
+        before, due = recipe.painting(done - 1) if done else 0, recipe.painting(done)
+        if len(self.painted) == due:
+            return
+        yield (
+            f"step {done}: the student paints {due - len(self.painted)} pictures to learn from, {LOOKS} looks at each; "
+            "the steps wait"
+        )
+        both = Crops(self.files, recipe.side, 2 * (due - before), recipe.seed + 2, 0).step(done)
+        halves = both[: due - before], both[due - before :]
+        for one in painted(vgg(self._weights()), *halves, (recipe.seed, done), len(self.painted) - before):
+            self.painted = np.concatenate([self.painted, one[None]])
+            if enough():
+                return
+
     def _mixed(self, images: np.ndarray) -> np.ndarray:
         """Return crops, the first of which give way to painted pictures where there are such."""
-        recipe, done = self.recipe, self.distiller.done
-        due = recipe.painting(done) - len(self.painted)
-        if due > 0:
-            both = Crops(self.files, recipe.side, 2 * due, recipe.seed + 2, 0).step(done)
-            new = painted(vgg(self._weights()), both[:due], both[due:], (recipe.seed, done))
-            self.painted = np.concatenate([self.painted, new])
         if len(self.painted):
-            rng = np.random.default_rng((recipe.seed, done, 1))
-            for image in images[: min(recipe.mixed, len(images) // 2)]:
+            rng = np.random.default_rng((self.recipe.seed, self.distiller.done, 1))
+            for image in images[: min(self.recipe.mixed, len(images) // 2)]:
                 one = self.painted[rng.integers(len(self.painted))]
                 image[:] = one[:, ::-1] if rng.random() < 0.5 else one
         return images
@@ -153,12 +166,14 @@ class Session:
         errors, silent = distiller.validate(self.held_out)
         rate = self.recipe.rate(distiller.done - 1)
         measured = [errors[tap][kind] if tap in errors else math.nan for kind in (0, 1) for tap in TAPS]
+        if self.rows and self.rows[-1][0] == distiller.done:  # of a step after which painting was interrupted
+            self.rows.pop()
         self.rows.append([distiller.done, round(self.seconds, 1), rate, silent, *measured])
         plain, arrays = distiller.state()
         state = {**plain, "seconds": self.seconds, "rows": self.rows}
         arrays["painted"] = self.painted
         save_training(self._beside(".checkpoint.npz"), TrainingCheckpoint(self._settings(), state, arrays))
-        self._write_log()
+        write_rows(self.output, "Distillation", CHARTS, COLUMNS, self.rows)
         formats.write(self.output, self._weights(), self.options.dtype)
         left = (self.recipe.steps - distiller.done) * self.seconds / distiller.done
         features, grams = (
@@ -168,18 +183,6 @@ class Session:
             f"step {distiller.done}/{self.recipe.steps}: features off by {features}, Gram matrices by {grams}, "
             f"{silent} units silent, {duration(self.seconds)}" + (f", {duration(left)} left" if left else "")
         )
-
-    def _write_log(self) -> None:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([[f"{value:.6g}" for value in row] for row in self.rows])
-        for path, content in (
-            (self._beside(".csv"), text.getvalue()),
-            (self._beside(".html"), page(COLUMNS, self.rows)),
-        ):
-            with atomic_write(path) as stream:
-                stream.write(content.encode())
 
     def _weights(self):
         notes = [
@@ -192,7 +195,7 @@ class Session:
         return {
             **dataclasses.asdict(self.recipe),
             "teacher": self.teacher.sha256,
-            "photographs": self.digest,
+            "photographs": self.photographs.digest,
         }
 
     def _resume(self) -> None:
@@ -207,21 +210,15 @@ class Session:
                     f"the checkpoint was made with another value of {key}; start anew without --resume"
                 )
         rows, seconds = saved.state.get("rows"), saved.state.get("seconds")
-        if not (isinstance(rows, list) and all(map(_is_row, rows)) and _is_row([1, seconds], 2)):
-            raise NstError("the log in the checkpoint makes no sense; start anew")
+        check_rows(rows, seconds, COLUMNS)
         pictures = saved.arrays.pop("painted", None)
         self.distiller.load(saved.state, saved.arrays)
-        due = self.recipe.painting(self.distiller.done - 1) if self.distiller.done else 0
-        if pictures is None or pictures.shape != (due, *self.painted.shape[1:]) or pictures.dtype != np.uint8:
+        done, most = self.distiller.done, self.recipe.painting(self.distiller.done)
+        due = self.recipe.painting(done - 1) if done else 0
+        whole = pictures is not None and pictures.dtype == np.uint8 and due <= len(pictures) <= most
+        if not whole or pictures.shape[1:] != self.painted.shape[1:]:
             raise NstError(f"the checkpoint has not the {due} painted pictures of its step; start anew")
         self.rows, self.seconds, self.painted = rows, float(seconds), pictures
 
     def _beside(self, ending: str) -> Path:
         return self.output.with_suffix(ending)
-
-
-def _is_row(row: object, length: int = len(COLUMNS)) -> bool:
-    """Say whether this is a row of the log: a step, and numbers, of which those that were not measured are NaN."""
-    if not (isinstance(row, list) and len(row) == length and type(row[0]) is int):
-        return False
-    return all(type(value) in (int, float) and (value != value or abs(value) < 1e15) for value in row)

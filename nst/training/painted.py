@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 import numpy as np
 
 from nst.networks import Network
@@ -11,8 +14,10 @@ LOOKS = 60  # evaluations of the objective for each picture
 CONTENT_WEIGHTS = 0.01, 0.3
 
 
-def painted(network: Network, contents: np.ndarray, styles: np.ndarray, seed: tuple[int, ...]) -> np.ndarray:
-    """Return each content painted after its style, with a content weight that is drawn for it.
+def painted(
+    network: Network, contents: np.ndarray, styles: np.ndarray, seed: tuple[int, ...], begun: int = 0
+) -> Iterator[np.ndarray]:
+    """Yield each content painted after its style, with a content weight that is drawn for it.
 
     Style transfer looks for any picture whose Gram matrices fit, and finds those where the network errs. What it finds
     is shown to the teacher: learning from one's own mistakes (Ross, Gordon and Bagnell, *A Reduction of Imitation
@@ -26,11 +31,14 @@ def painted(network: Network, contents: np.ndarray, styles: np.ndarray, seed: tu
         RGB, 0..255.
     seed
         Of the weights, from 0.01 to 0.3, evenly in their logarithm.
+    begun
+        How many are painted already, and left out.
 
-    Returns
-    -------
-    ndarray of uint8, shape (N, H, W, 3)
+    Yields
+    ------
+    ndarray of uint8, shape (H, W, 3)
     """
     weights = np.exp(np.random.default_rng(seed).uniform(*np.log(CONTENT_WEIGHTS), len(contents)))
     pairs = zip(contents[:, None], styles[:, None], weights, strict=True)
-    return np.concatenate([paint(network, (c, s), float(w), LOOKS) for c, s, w in pairs]).astype(np.uint8)
+    for content, style, weight in islice(pairs, begun, None):
+        yield paint(network, (content, style), float(weight), LOOKS)[0].astype(np.uint8)

@@ -52,6 +52,18 @@ def test_a_crop_is_part_of_a_photograph(photographs):
     assert down[number == 2].max() < 1.3  # twenty rows are all there are
 
 
+def test_flat_crops_are_drawn_again(photographs):
+    """Where some photographs are of one colour no crop is; where all are, that is told in a line."""
+    for path in photographs.rglob("[13].png"):
+        Image.new("RGB", (60, 40), (9, 9, 9)).save(path)
+    crops = Crops([photographs], 8, 300, vary=False).step(0)
+    assert np.ptp(crops, axis=(1, 2)).any(axis=1).all()
+    (photographs / "flat").mkdir()
+    Image.new("RGB", (40, 40), (9, 9, 9)).save(photographs / "flat" / "one.png")
+    with pytest.raises(NstError, match="of one colour"):
+        Crops([photographs / "flat"], 8, 1, vary=False).step(0)
+
+
 def test_photographs_are_decoded_once_where_there_is_room(photographs, monkeypatch):
     """Kept photographs stay within the bytes allowed; the others are decoded again."""
     from nst.training import crops as module

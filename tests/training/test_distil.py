@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,12 +16,13 @@ from nst.networks import Network, Weights, vgg
 from nst.networks.slim import fresh_slim, slim_weights
 from nst.networks.vgg import BLOCKS, vgg_shapes
 from nst.pruning.distance import judge
-from nst.train import main
+from nst.train import main, parser
 from nst.training import distil_session, painted, train_distil
 from nst.training.distil import Distiller, clipped, loudness
-from nst.training.distil_session import HELD_OUT
+from nst.training.distil_session import Session
 from nst.training.distillation import TAPS, Distillation
 from nst.training.likeness import likeness
+from nst.training.photographs import HELD_OUT
 from nst.training.readout import Readout
 from nst.training.training_checkpoint import load_training, save_training
 from nst.training.units import scale_units
@@ -252,12 +254,60 @@ def test_a_stopped_distillation_goes_on_to_the_same_weights(tmp_path, teacher_fi
         main([*common, "-o", str(cut), "--resume"])
 
 
+def test_painting_is_told_and_can_be_interrupted(tmp_path, teacher_file, photographs, monkeypatch):
+    """A line says why no steps follow; stopped between two pictures and resumed, the weights become the same."""
+    monkeypatch.setattr(painted, "LOOKS", 2)
+    monkeypatch.setattr(distil_session, "VALIDATED", 1)
+    monkeypatch.setattr(distil_session, "SIDE", 32)
+    recipe = Distillation(steps=5, batch=2, side=32, stages=((0.0, 1, 32), (0.4, 4, 32)), painted=2, mixed=1)
+
+    def session(name: str, *flags: str) -> Session:
+        told = ["distil", photographs, "--teacher", teacher_file, "-o", str(tmp_path / f"{name}.h5"), *flags]
+        return Session(parser().parse_args(told), recipe)
+
+    assert [recipe.painting(step) for step in range(5)] == [0, 0, 0, 2, 6]
+    lines = list(session("whole").run(lambda: False))
+    assert [line for line in lines if line.startswith("step 3: the student paints 2 pictures")]
+    first = session("cut")
+    assert list(first.run(lambda: len(first.painted) == 1))[-1] == "stopped; --resume goes on"
+    saved = load_training(tmp_path / "cut.checkpoint.npz")
+    assert saved.state["done"] == 3 and len(saved.arrays["painted"]) == 1
+    second = session("cut", "--resume")
+    list(second.run(lambda: len(second.painted) == 5))
+    assert load_training(tmp_path / "cut.checkpoint.npz").state["done"] == 4
+    assert list(session("cut", "--resume").run(lambda: False))[-2].endswith("bytes")
+    assert (tmp_path / "whole.h5").read_bytes() == (tmp_path / "cut.h5").read_bytes()
+
+
+def test_painted_pictures_stand_in_for_the_first_crops():
+    """As many as the recipe says and half of the crops at most, mirrored or not, the same ones for the same step; the
+    others stay, and so do all while nothing has been painted."""
+    crops, pool = pictures(1, 4), pictures(2, 3).astype(np.uint8)
+
+    def mixed(step: int, count: int, of: np.ndarray) -> np.ndarray:
+        recipe = dataclasses.replace(RECIPE, mixed=count)
+        told = SimpleNamespace(painted=of, recipe=recipe, distiller=SimpleNamespace(done=step))
+        return Session._mixed(told, crops.copy())
+
+    assert np.array_equal(mixed(5, 1, pool[:0]), crops)
+    known = [one.tobytes() for one in np.concatenate([pool, pool[:, :, ::-1]]).astype(np.float32)]
+    for count, changed in ((0, 0), (1, 1), (2, 2), (4, 2)):
+        found = mixed(5, count, pool)
+        assert np.array_equal(found, mixed(5, count, pool)) and np.array_equal(
+            found[changed:], crops[changed:]
+        )
+        assert all(one.tobytes() in known for one in found[:changed])
+    assert len({mixed(step, 1, pool)[0].tobytes() for step in range(40)}) == 6
+
+
 def test_what_is_painted_is_nearer_to_the_style():
-    """The same seed paints the same pictures; as the painter sees it they are nearer to their styles than before."""
+    """The same seed paints the same pictures, also when the first is left out; as the painter sees it they are nearer
+    to their styles than before."""
     network, contents, styles = toy((4, 5, 6, 7), 5), pictures(1), pictures(2)
-    found = painted.painted(network, contents, styles, (0, 1))
+    found = np.stack(list(painted.painted(network, contents, styles, (0, 1))))
     assert found.dtype == np.uint8 and found.shape == contents.shape
-    assert np.array_equal(found, painted.painted(network, contents, styles, (0, 1)))
+    [again] = painted.painted(network, contents, styles, (0, 1), begun=1)
+    assert np.array_equal(found[1], again)
     for content, style, one in zip(contents[:, None], styles[:, None], found[:, None], strict=True):
         assert judge(network, one.astype(np.float32), (content, style)).style < 0.5
 
