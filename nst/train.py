@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nst.cli import Parser, run_door
-from nst.training import train_cifar10, train_distil, train_folder, train_mnist
+from nst.training import train_cifar10, train_decoder, train_distil, train_folder, train_mnist
 
-COMMANDS = (train_mnist, train_cifar10, train_folder, train_distil)
+COMMANDS = (train_mnist, train_cifar10, train_folder, train_distil, train_decoder)
 """Each is a module with `add(commands)`, which adds its parser, whose default for `run` is what it does."""
 
 

@@ -50,6 +50,7 @@ ALLOWED = {
     },
     "pruning": {"engine", "images", "formats", "networks", "losses", "optimizers", "layers", "kernels"},
     "training": {
+        "feedforward",
         "pruning",
         "session",
         "cli",

@@ -311,7 +311,8 @@ def test_quiet_says_nothing(capsys):
 
 def test_the_whole_door_says_how_it_is_used(capsys):
     """Each command has its help, with the options that matter there."""
-    for command in ("mnist", "cifar10", "folder", "distil"):
+    own = {"distil": "--gram-from", "decoder": "--feature-weight"}
+    for command in ("mnist", "cifar10", "folder", *own):
         with pytest.raises(SystemExit):
             main([command, "--help"])
-        assert ("--gram-from" if command == "distil" else "--label-smoothing") in capsys.readouterr().out
+        assert own.get(command, "--label-smoothing") in capsys.readouterr().out

@@ -17,6 +17,7 @@ from nst.formats.contents import Contents, Stored, shown
 from nst.formats.names import TRAINING_ONLY, Shape, aliases, layers
 from nst.formats.origin import decide
 from nst.networks.architectures import ARCHITECTURES, CUT, narrowed
+from nst.networks.slim_codecs import DECODERS, decoder_table
 from nst.networks.weights import Weights
 
 NETWORKS = tuple(name for name in ARCHITECTURES if name != "random")
@@ -88,6 +89,8 @@ def _choose(
         candidates = {stated or "custom": shapes}
     elif contents.network.endswith(CUT) and contents.network.removesuffix(CUT) in NETWORKS:
         candidates = {stated: _cut_table(contents)}  # only our own file says that it has been cut
+    elif stated == DECODERS:
+        candidates = {stated: decoder_table()}
     elif stated and stated not in NETWORKS:
         known = ", ".join(NETWORKS)
         raise NstError(f"unknown network {shown(stated)}{nearest(stated, NETWORKS)}; known are {known}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,15 +42,17 @@ class Codec:
     ----------
     name : str
     encoder, decoder : Network
-        From (1, H, W, 3) in 0..255 to `features`, and from those to `picture`, likewise (not clipped).
+        From (1, H, W, 3) in 0..255 to `tap`, and from its features to `picture`, likewise (not clipped).
     step : int
         Pixels for one place of the features: sides must be whole multiples of it, two at least.
+    tap : str
     """
 
     name: str
     encoder: Network
     decoder: Network
     step: int
+    tap: str = "features"
 
     def room(self, picture: np.ndarray) -> np.ndarray:
         """Return a picture (H, W, 3) with its last pixels repeated to the right and below, as far as is needed."""
@@ -59,7 +61,7 @@ class Codec:
 
     def encode(self, picture: np.ndarray) -> np.ndarray:
         """Return the features (h, w, C) of a picture (H, W, 3) of any size."""
-        return self.encoder.features(self.room(picture)[None], ["features"])["features"][0]
+        return self.encoder.features(self.room(picture)[None], [self.tap])[self.tap][0]
 
     def decode(self, features: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """Return the picture (H, W, 3) of features (h, w, C), cut to a size and clipped to 0..255."""
@@ -132,26 +134,35 @@ def _shapes(stages: Stages, widths: Sequence[int]) -> Shapes:
 
 
 def _encoder(first: Sequence[tuple[str, Layer]], arrays: Mapping[str, np.ndarray], stages: Stages) -> Network:
-    nodes = [Node(name, layer) for name, layer in first]
-    for number, stage in enumerate(stages):
-        nodes += [Node(f"pool{number}", MaxPool2d())] if number else []
-        for name in stage:
-            nodes += [Node(name, _conv(arrays, name)), Node(f"{name}/relu", ReLU())]
-    return _finished([*nodes[:-1], Node("features", ReLU())], "features")
+    before = [Node(name, layer) for name, layer in first]
+    return _finished([*before, *_stages(arrays, stages, MaxPool2d), Node("features", ReLU())])
 
 
 def _decoder(arrays: Mapping[str, np.ndarray], stages: Stages) -> Network:
+    return _finished(decoder_nodes(arrays, stages, Preprocess((0.0, 0.0, 0.0), 255.0)))
+
+
+def decoder_nodes(arrays: Mapping[str, np.ndarray], stages: Stages, colours: Layer) -> list[Node]:
+    """Return the nodes of a decoder from features to `picture`, which `colours` makes of the last convolution.
+
+    Reflection before every convolution, and pixels repeated between stages.
+    """
+    return [*_stages(arrays, stages, UpsampleNearest), Node("picture", colours)]
+
+
+def _stages(arrays: Mapping[str, np.ndarray], stages: Stages, between: Callable[[], Layer]) -> list[Node]:
+    """Return convolutions with a ReLU behind each but the last, and a change of resolution between stages."""
     nodes: list[Node] = []
     for number, stage in enumerate(stages):
-        nodes += [Node(f"up{number}", UpsampleNearest())] if number else []
+        nodes += [Node(f"resized{number}", between())] if number else []
         for name in stage:
             nodes += [Node(name, _conv(arrays, name)), Node(f"{name}/relu", ReLU())]
-    return _finished([*nodes[:-1], Node("picture", Preprocess((0.0, 0.0, 0.0), 255.0))], "picture")
+    return nodes[:-1]
 
 
 def _conv(arrays: Mapping[str, np.ndarray], name: str) -> Conv2d:
     return Conv2d(arrays[f"{name}.weight"], arrays[f"{name}.bias"], padding=1, padding_mode="reflect")
 
 
-def _finished(nodes: list[Node], tap: str) -> Network:
-    return fused(Network(nodes).freeze(), [tap])
+def _finished(nodes: list[Node]) -> Network:
+    return fused(Network(nodes).freeze(), [nodes[-1].name])

@@ -1,0 +1,90 @@
+"""`python -m nst.train decoder`: what leads from slim's features back to a picture, for universal style transfer."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+
+from nst.cli import Parser
+from nst.errors import NstError
+from nst.session.values import number, whole
+from nst.training.decoding import Decoding
+
+DESCRIPTION = """Teach decoders, from random weights, to make pictures of the features of slim, the network that comes
+with nst, by photographs of any kind: from relu1_1, then from relu2_1, relu3_1 and relu4_1. `python -m nst.universal`
+paints with them."""
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add the parser of this command."""
+    recipe = Decoding()
+    it: Parser = commands.add_parser(
+        "decoder", help="slim's decoders, for universal style transfer", description=DESCRIPTION
+    )
+    it.set_defaults(run=run)
+    add = it.add_argument
+    add("pictures", nargs="+", help="folders of photographs")
+    add(
+        "-o",
+        "--output",
+        default="slim-decoders.h5",
+        help="the decoders; checkpoint, log and curve go beside them",
+    )
+    add("--steps", type=whole(100), default=recipe.steps, help="of all four, most of them the deepest one's")
+    add("--batch", type=whole(1, 4096), default=recipe.batch, help="crops in a step")
+    add("--side", type=whole(16, 4096), default=recipe.side, metavar="PIXELS", help="of a crop")
+    add("--learning-rate", type=number(0, above=True), default=recipe.learning_rate)
+    add(
+        "--feature-weight",
+        type=number(0),
+        default=recipe.feature_weight,
+        help="of the features of what comes out, beside its pixels",
+    )
+    add(
+        "--style-weight",
+        type=number(0),
+        default=recipe.style_weight,
+        help="of mean and deviation, for the deepest; 0: plain reconstruction alone",
+    )
+    add("--seed", type=whole(0), default=recipe.seed)
+    add("--dtype", choices=("float32", "float16"), default="float16", help="of the result")
+    add(
+        "--report-every",
+        type=whole(1),
+        default=250,
+        metavar="STEPS",
+        help="between two lines of the log, and two checkpoints",
+    )
+    add(
+        "--stop-after",
+        type=number(0, above=True),
+        metavar="MINUTES",
+        help="leave a checkpoint then, and stop",
+    )
+    add("--resume", action="store_true", help="go on from the checkpoint beside the output")
+    add("--workers", type=whole(0, 64), default=1, help="threads that prepare crops")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, or go on with it; write decoders, log and curve."""
+    from nst.session.interrupt import interruptible
+    from nst.training.decode_session import DecoderSession
+
+    if Path(options.output).suffix != ".h5":
+        raise NstError(
+            f"cannot write {options.output}: the canonical format is HDF5, so the name must end in .h5"
+        )
+    session = DecoderSession(options, recipe_of(options))
+    limit = time.monotonic() + 60 * options.stop_after if options.stop_after else float("inf")
+    with interruptible() as interrupted:
+        for line in session.run(lambda: interrupted() or time.monotonic() > limit):
+            print(line, flush=True)
+    return 0
+
+
+def recipe_of(options: argparse.Namespace) -> Decoding:
+    """Return what the arguments ask for."""
+    known = {field.name for field in dataclasses.fields(Decoding)}
+    return Decoding(**{name: value for name, value in vars(options).items() if name in known})
