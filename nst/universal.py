@@ -31,7 +31,7 @@ def parser() -> Parser:
     wanted = it.add_argument_group("what is wanted")
     add = wanted.add_argument
     add("--method", choices=("adain", "wct"), default="adain",
-        help="adain: mean and deviation of each channel; wct: the whole covariance, on five levels")  # fmt: skip
+        help="adain: mean and deviation of each channel; wct: the whole covariance, on several levels")  # fmt: skip
     add(
         "--alpha",
         type=number(0, 1),
@@ -39,7 +39,11 @@ def parser() -> Parser:
     )
     add("--style-blend", type=shares, metavar="W,...", help="one weight for each style; equal by default")
     add("--masks", nargs="+", metavar="MASK", help="a picture for each style: white where the style goes")
-    add("--levels", default="54321", metavar="DIGITS", help="wct: which levels, in their order")
+    add(
+        "--levels",
+        metavar="DIGITS",
+        help="wct: which levels, in their order; default: 4321, of VGG-19's 54321",
+    )
     add(
         "--passes",
         type=whole(1, 100),
@@ -49,7 +53,12 @@ def parser() -> Parser:
     add("--seed", type=whole(0, 2**63 - 1), default=0, help="of that noise")
     add_pictures(it.add_argument_group("pictures"), 512, ("after", "before"))
     add = it.add_argument_group("work").add_argument
-    add("--weights", metavar="FOLDER", help="where the encoders and decoders are; default: $NST_WEIGHTS")
+    add(
+        "--weights",
+        metavar="PATH",
+        help="a folder of VGG-19's encoders and decoders, or a file that `nst.train decoder` wrote; default: those in "
+        "$NST_WEIGHTS, else slim's, which come with nst",
+    )
     add("--quiet", action="store_true", help="print errors only")
     return it
 
@@ -74,7 +83,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         raise NstError(f"--style-blend has {len(options.style_blend)} weights for {count} styles")
     if options.masks and len(options.masks) != count:
         raise NstError(f"--masks: there are {len(options.masks)} for {count} styles; give one for each")
-    if not options.levels or set(options.levels) - set("12345"):
+    if options.levels is not None and (not options.levels or set(options.levels) - set("12345")):
         raise NstError(f"--levels {options.levels}: give digits from 1 to 5, such as 54321")
     if options.texture and options.original_colors != "no":
         raise NstError("--original-colors: a texture has no photograph whose colours could be kept")
@@ -105,17 +114,36 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _universal(options: argparse.Namespace):
+    """Return what paints; say so where it is what comes with nst."""
     from nst.feedforward.transforms import WCT, AdaIN
     from nst.feedforward.universal import Universal
-    from nst.formats.codec_files import read_adain, read_wct
+    from nst.formats.codec_files import NAMES, read_adain, read_slim, read_wct
+    from nst.networks import codecs, slim_codecs
 
-    folder = options.weights or os.environ.get("NST_WEIGHTS")
-    if not folder:
-        raise NstError("no encoders and decoders are here: name their folder with --weights or $NST_WEIGHTS")
-    if options.method == "adain":
-        return Universal(read_adain(Path(folder)), AdaIN(), options.alpha, options.passes)
-    codecs = read_wct(Path(folder), [int(digit) for digit in options.levels])
-    return Universal(codecs, WCT(), options.alpha, options.passes)
+    adain = options.method == "adain"
+    folder = _folder(options, NAMES[options.method])
+    levels = [int(digit) for digit in options.levels or ""]
+    if folder:
+        found = read_adain(folder) if adain else read_wct(folder, levels or codecs.LEVELS)
+    else:
+        if max(levels, default=0) > max(slim_codecs.LEVELS):
+            raise NstError(
+                f"--levels {options.levels}: slim has levels 1 to 4; name VGG-19's with --weights FOLDER"
+            )
+        wanted = slim_codecs.LEVELS[:1] if adain else levels or slim_codecs.LEVELS
+        found = read_slim(options.weights and Path(options.weights), wanted)
+        if not options.quiet and not options.weights:
+            names = " and ".join(NAMES[options.method])
+            print(f"with slim, which comes with nst; for VGG-19: --weights FOLDER that has {names}")
+    return Universal(found, AdaIN() if adain else WCT(), options.alpha, options.passes)
+
+
+def _folder(options: argparse.Namespace, names: Sequence[str]) -> Path | None:
+    """Return the folder of others' encoders and decoders, if one is named and, but by the environment, has them."""
+    if options.weights:
+        return None if Path(options.weights).is_file() else Path(options.weights)
+    folder = Path(os.environ.get("NST_WEIGHTS") or os.devnull)
+    return folder if all((folder / name).exists() for name in names) else None
 
 
 def _pictures(options: argparse.Namespace):

@@ -99,7 +99,7 @@ def test_commands_that_look_inside_are_understood():
 def test_commands_that_train_are_understood():
     """Each line that calls nst.train passes the parser."""
     found = commands("nst.train")
-    assert {arguments[0] for arguments in found} == {"mnist", "cifar10", "folder", "distil"}
+    assert {arguments[0] for arguments in found} == {"mnist", "cifar10", "folder", "distil", "decoder"}
     for arguments in found:
         train_parser().parse_args(arguments)
 

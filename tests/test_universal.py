@@ -11,12 +11,14 @@ from PIL import Image
 
 from nst import universal
 from nst.errors import NstError
-from nst.feedforward.transforms import WCT, AdaIN
+from nst.feedforward.transforms import FLOOR, WCT, AdaIN, whitened
 from nst.feedforward.universal import Universal, shares_of
-from nst.formats.codec_files import read_adain, read_wct
+from nst.formats.codec_files import read_adain, read_slim, read_wct
+from nst.formats.known import bundled
 from nst.images import load, resize
 from nst.images.bundled import landscape_path, strokes_path
 from nst.networks.codecs import ADAIN_DECODER, ADAIN_ENCODER, wct_stages
+from nst.weights import main as weights_main
 from tests.feedforward import codecs
 
 
@@ -105,19 +107,27 @@ def test_the_deeper_codecs_are_pytorchs(weights, level):
     assert distance(codec.decode(ours, content.shape[:2]), expected) < 1e-4
 
 
+def plainly(found, content: np.ndarray, passes: int = 1) -> np.ndarray:
+    """Return what codecs make of a picture, one after the other, with nothing between encoding and decoding."""
+    for codec in list(found) * passes:
+        content = codec.decode(codec.encode(content), content.shape[:2])
+    return content
+
+
 @pytest.mark.parametrize("method", ["adain", "wct"])
 def test_a_picture_in_its_own_style_is_the_plain_reconstruction(weights, method):
-    """Style = content gives what alpha 0 gives, to 1e-5 (relative L2; measured: 3e-7)."""
-    content, _ = two_pictures()
+    """Style = content gives what encoding and decoding alone give, to 1e-5 (relative L2; measured: 3e-7); alpha 0 gives
+    just that, whatever the style, through all codecs and passes."""
+    content, style = two_pictures()
     found, transform = (
         (read_adain(weights), AdaIN()) if method == "adain" else (read_wct(weights, [3, 1]), WCT())
     )
     share = shares_of(content.shape[:2], [1])
-    plain = Universal(found, transform, 0.0).paint(content, [content], share)
     for codec in found:
         painted = Universal([codec], transform).paint(content, [content], share)
-        assert distance(painted, codec.decode(codec.encode(content), content.shape[:2])) < 1e-5
-    assert plain.shape == content.shape
+        assert distance(painted, plainly([codec], content)) < 1e-5
+    unpainted = Universal(found, transform, 0.0, passes=2).paint(content, [style], share)
+    np.testing.assert_array_equal(unpainted, plainly(found, content, 2))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (3, 50, 3), (17, 9, 3)])
@@ -231,8 +241,93 @@ def test_what_is_wrong_is_one_line(door, pictures, folder, arguments, says):
     assert not Path("out.png").exists()
 
 
-def test_without_weights_it_says_where_they_are_looked_for(door, pictures):
-    """No folder named and no $NST_WEIGHTS."""
-    ended = door(universal.main, *pictures)
-    assert ended.status == 2
-    assert "--weights or $NST_WEIGHTS" in ended.err
+@pytest.mark.parametrize("method", ["adain", "wct"])
+def test_it_paints_with_what_comes_with_it(door, pictures, method):
+    """Without a folder both methods paint with slim; a line says so, and how VGG-19 is had; --quiet leaves it out."""
+    common = *pictures, "--method", method, "--size", 32
+    ended = door(universal.main, *common)
+    assert (ended.status, ended.err) == (0, "")
+    first, last = ended.out.splitlines()
+    assert first.startswith("with slim, which comes with nst; for VGG-19: --weights FOLDER that has ")
+    assert f"{'adain_' if method == 'adain' else 'distilled_vgg19_'}" in first
+    assert last.startswith("out.png  32x24, ")
+    assert door(universal.main, *common, "--quiet").out == ""
+
+
+def test_a_folder_named_by_the_environment_may_hold_something_else(
+    door, pictures, folder, tmp_path, monkeypatch
+):
+    """$NST_WEIGHTS with VGG-19's codecs is used; one without them leaves slim's; --weights names a folder or a file."""
+    paint = (universal.main, *pictures, "--size", 32)
+    monkeypatch.setenv("NST_WEIGHTS", str(folder))
+    assert door(*paint).out.startswith("out.png")
+    theirs = pixels("out.png")
+    assert door(*paint, "--method", "wct").out.startswith("with slim")  # the folder has no fifth level
+    monkeypatch.setenv("NST_WEIGHTS", str(tmp_path))
+    assert door(*paint).out.startswith("with slim")
+    ours = pixels("out.png")
+    assert np.abs(ours - theirs).max() > 2
+    assert door(*paint, "--weights", bundled("slim-decoders.h5")).out.startswith("out.png")
+    np.testing.assert_array_equal(pixels("out.png"), ours)
+    assert "adain_encoder.npz is missing" in door(*paint, "--weights", tmp_path).err
+
+
+def test_slim_has_four_levels(door, pictures):
+    """The fifth is refused in a line; any others, in any order, are taken."""
+    ended = door(universal.main, *pictures, "--method", "wct", "--levels", "54")
+    assert ended.status == 2 and "slim has levels 1 to 4" in ended.err
+    assert door(universal.main, *pictures, "--method", "wct", "--levels", "13", "--size", 32).status == 0
+
+
+def test_slims_own_style_is_the_plain_reconstruction():
+    """As for the others' codecs: to 1e-5, for AdaIN and each level of WCT, and exactly with alpha 0."""
+    content, style = two_pictures()
+    share = shares_of(content.shape[:2], [1])
+    for codec in read_slim():
+        plain = plainly([codec], content)
+        for transform in (AdaIN(), WCT()):
+            assert distance(Universal([codec], transform).paint(content, [content], share), plain) < 1e-5
+        np.testing.assert_array_equal(Universal([codec], WCT(), 0.0).paint(content, [style], share), plain)
+
+
+def test_slims_decoders_reconstruct():
+    """What comes back is the picture, nearer from the shallower layers: the mean difference of 255 is below a bound for
+    each level."""
+    content, _ = two_pictures(128)
+    found = {codec.step: float(np.abs(plainly([codec], content) - content).mean()) for codec in read_slim()}
+    assert all(found[step] < bound for step, bound in ((1, 5), (2, 12), (4, 16), (8, 28)))
+
+
+def test_slims_features_are_white():
+    """A photograph's features have, at all four levels and in every direction above the floor, covariance 1 to 1e-4."""
+    content, _ = two_pictures(160)
+    for codec in read_slim():
+        features = codec.encode(content)
+        f = features.reshape(-1, features.shape[-1])
+        values, vectors = np.linalg.eigh(WCT().measure(f).spread)
+        kept = vectors[:, values > FLOOR * values[-1]]
+        white = whitened(f).astype(np.float64) @ kept
+        white -= white.mean(axis=0)
+        np.testing.assert_allclose(white.T @ white / len(white), np.eye(kept.shape[1]), atol=1e-4)
+
+
+@pytest.mark.parametrize("flat", ["content", "style", "both"])
+def test_flat_pictures_are_never_nan(flat):
+    """Black, white, grey, as content, style or both, through all levels of both methods: finite numbers in 0..255."""
+    content, style = two_pictures(64)
+    share = shares_of(content.shape[:2], [1])
+    for value in (0, 255, 128) if flat == "both" else (128,):
+        of = [np.full_like(one, value) if flat in (name, "both") else one
+              for name, one in (("content", content), ("style", style))]  # fmt: skip
+        for transform, found in ((AdaIN(), read_slim(levels=[4])), (WCT(), read_slim())):
+            painted = Universal(found, transform).paint(of[0], [of[1]], share)
+            assert painted.min() >= 0 and painted.max() <= 255 and np.isfinite(painted).all()
+
+
+def test_the_file_of_decoders_tells_what_it_is(capsys):
+    """`nst.weights info` names network, source and terms."""
+    assert weights_main(["info", str(bundled("slim-decoders.h5"))]) == 0
+    told = capsys.readouterr().out
+    assert all(
+        words in told for words in ("slim-decoders", "nst.train decoder", "MIT", "decoder4/conv11.weight")
+    )

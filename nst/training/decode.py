@@ -119,10 +119,23 @@ class DecoderTrainer:
         return losses, entering
 
     def _begin(self, level: int) -> None:
-        """Let a fresh decoder begin: its units scaled, each layer with a rate in proportion to its weights."""
+        """Let a fresh decoder begin: its units scaled, each layer with a rate in proportion to its weights.
+
+        The deepest takes over the layers next to the picture from the one before it, which have the same shapes.
+        """
         tap = TAPS[level]
         decoder = self.decoders[level] = fresh_decoder(level, self.recipe.seed)
-        scale_units(decoder, self.encoder.features(self.first, [tap])[tap], list(decoder.parameters()))
+        known = self.decoders[level - 1].parameters() if level == LEVELS[-1] else {}
+        names, taken = list(decoder.parameters()), []
+        for name in reversed(names):
+            own, other = decoder.parameters()[name], known.get(name, {})
+            if not other or own["weight"].shape != other["weight"].shape:
+                break
+            for part, array in other.items():
+                own[part][...] = array
+            taken.append(name)
+        features = self.encoder.features(self.first, [tap])[tap]
+        scale_units(decoder, features, [name for name in names if name not in taken])
         rates = {
             f"{name}.weight": float(of["weight"].std()) / TYPICAL for name, of in decoder.parameters().items()
         }

@@ -35,7 +35,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     add("--steps", type=whole(100), default=recipe.steps, help="of all four, most of them the deepest one's")
     add("--batch", type=whole(1, 4096), default=recipe.batch, help="crops in a step")
     add("--side", type=whole(16, 4096), default=recipe.side, metavar="PIXELS", help="of a crop")
-    add("--learning-rate", type=number(0, above=True), default=recipe.learning_rate)
+    add(
+        "--learning-rate",
+        type=number(0, above=True),
+        default=recipe.learning_rate,
+        help="of the deepest; the others bear several times as much",
+    )
     add(
         "--feature-weight",
         type=number(0),

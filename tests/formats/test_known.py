@@ -9,7 +9,15 @@ import pytest
 from nst import formats
 from nst.errors import NstError
 from nst.formats import known as known_files
-from nst.formats.known import KnownFile, bundled_weights, find_weights, fingerprint, official, weights_folder
+from nst.formats.known import (
+    KnownFile,
+    bundled,
+    bundled_weights,
+    find_weights,
+    fingerprint,
+    official,
+    weights_folder,
+)
 from nst.networks import vgg_shapes
 
 PAYLOAD = bytes(range(256)) * 10
@@ -105,5 +113,15 @@ def test_our_own_network_is_found_where_pip_puts_it(tmp_path, monkeypatch):
     assert bundled_weights() is None
     folder = tmp_path / "share" / "nst"
     folder.mkdir(parents=True)
-    (folder / "slim.h5").touch()
+    for name in ("slim", "slim-decoders"):
+        assert bundled(f"{name}.h5") is None
+        (folder / f"{name}.h5").touch()
+        assert bundled(f"{name}.h5") == folder / f"{name}.h5"
     assert bundled_weights() == folder / "slim.h5"
+
+
+def test_what_comes_with_the_program_is_small():
+    """All that lies in `weights/` is at most 8 MB, the decoders of it at most 1.5."""
+    folder = bundled_weights().parent
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 8 << 20
+    assert bundled("slim-decoders.h5").stat().st_size < 1_500_000

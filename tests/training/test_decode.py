@@ -18,7 +18,7 @@ from nst.networks.slim_codecs import DECODERS, TAPS, fresh_decoder, slim_encoder
 from nst.train import main
 from nst.training import decode_session, train_decoder
 from nst.training.decode import DecoderTrainer, in_the_style_of
-from nst.training.decoding import Decoding
+from nst.training.decoding import RATES, Decoding
 from nst.training.photographs import HELD_OUT
 from nst.training.training_checkpoint import load_training, save_training
 
@@ -50,7 +50,7 @@ def test_the_gradient_is_that_of_the_losses(encoder):
     it = trainer(
         encoder.astype(np.float64), dataclasses.replace(RECIPE, style_weight=0.7, feature_weight=0.9)
     )
-    it.done = it.recipe.starts()[3]
+    it.done = it.recipe.steps - 1
     decoder = it.decoders[4] = fresh_decoder(4, 1).astype(np.float64)
     images, rng = pictures(1).astype(np.float64), np.random.default_rng(2)
     for of in decoder.parameters().values():
@@ -74,16 +74,30 @@ def test_the_gradient_is_that_of_the_losses(encoder):
 
 def test_decoders_learn_one_after_the_other(encoder):
     """Each level begins when its turn comes and gets better in it; those before stay as they were."""
-    it = trainer(encoder, dataclasses.replace(RECIPE, steps=200, learning_rate=1e-2))
+    it = trainer(encoder, dataclasses.replace(RECIPE, steps=200))
     starts = it.recipe.starts()
     for level in (1, 2, 3, 4):
         before = {name: array.copy() for name, array in it.arrays().items()}
-        told = [sum(one.values()) for one in learn(it, starts[level])]
+        told = [one["pixels"] + one["features"] for one in learn(it, starts[level])]
         assert set(it.decoders) == set(range(1, level + 1))
         assert sum(told[-5:]) < 0.95 * sum(told[:5])
         assert all(np.array_equal(it.arrays()[name], array) for name, array in before.items())
     found = it.validate([pictures(50, 1), pictures(51, 1)])
     assert 0 < found["pixels"] < 128 and 0 < found["features"] < 1 and 0 < found["style"] < 1
+
+
+def test_the_deepest_goes_on_from_the_one_before_it(encoder):
+    """Its layers next to the picture begin as those of the third level are; crops in a style come later in its turn."""
+    it = trainer(encoder)
+    told = learn(it, 10)
+    third = {name: array.copy() for name, array in it.arrays().items() if name.startswith("decoder3")}
+    it._begin(4)
+    same = [
+        name for name, array in third.items() if np.array_equal(it.arrays()[name.replace("3", "4", 1)], array)
+    ]
+    assert {name.split("/")[1].split(".")[0] for name in same} == {"conv22", "conv21", "conv12", "conv11"}
+    told += learn(it, 20)
+    assert [one["style"] > 0 for one in told] == [False] * 13 + [True] * 7
 
 
 def test_resuming_gives_the_same_bytes(encoder):
@@ -102,9 +116,8 @@ def test_resuming_gives_the_same_bytes(encoder):
 def test_without_a_style_weight_nothing_is_styled(encoder):
     """All crops of the deepest decoder then come back plain, and style is not measured."""
     it = trainer(encoder, dataclasses.replace(RECIPE, style_weight=0.0))
-    learn(it, 8)
-    losses = learn(it, 10)[-1]
-    assert it.recipe.level(9) == 4 and losses["style"] == losses["styled"] == 0
+    losses = learn(it, 20)[-1]
+    assert it.recipe.level(19) == 4 and losses["style"] == losses["styled"] == 0
     assert math.isnan(it.validate([pictures(50, 1)])["style"])
 
 
@@ -115,7 +128,7 @@ def test_the_rate_begins_anew_for_each_level():
     assert starts == [0, 600, 2400, 5100, 10000]
     assert [recipe.level(step) for step in (0, 599, 600, 5099, 5100, 9999)] == [1, 1, 2, 3, 4, 4]
     for level, (begun, ends) in enumerate(pairwise(starts), 1):
-        assert recipe.rate(begun) == pytest.approx(recipe.learning_rate * 4 / level / 60)
+        assert recipe.rate(begun) == pytest.approx(recipe.learning_rate * RATES[level - 1] / 60)
         assert recipe.rate(begun + 60) > 50 * recipe.rate(begun) > 0
         assert recipe.rate(ends - 1) < 1e-3 * recipe.learning_rate
 
@@ -203,7 +216,7 @@ def test_decoders_of_another_slim_are_refused(tmp_path, encoder):
     """The file names its encoder by hash; another one is told in a line, and so are numbers that are not finite."""
     it = trainer(encoder)
     slim, _ = bundled_slim()
-    learn(it, 10)
+    learn(it, 11)
     weights = dataclasses.replace(slim, arrays=it.arrays(), network=DECODERS, sha256="0" * 64)
     path = Path(tmp_path / "d.h5")
     formats.write(path, weights, "float16")
