@@ -22,7 +22,7 @@ from nst.training.crops import Crops
 from nst.training.distil import Distiller
 from nst.training.distillation import TAPS, Distillation
 from nst.training.likeness import likeness
-from nst.training.painted import LOOKS, painted
+from nst.training.painted import painted
 from nst.training.photographs import Photographs
 from nst.training.rows import check_rows, write_rows
 from nst.training.training_checkpoint import TrainingCheckpoint, load_training, save_training
@@ -141,8 +141,7 @@ class Session:
         if len(self.painted) == due:
             return
         yield (
-            f"step {done}: the student paints {due - len(self.painted)} pictures to learn from, {LOOKS} looks at each; "
-            "the steps wait"
+            f"step {done}: the student paints {due - len(self.painted)} pictures to learn from; the steps wait"
         )
         both = Crops(self.files, recipe.side, 2 * (due - before), recipe.seed + 2, 0).step(done)
         halves = both[: due - before], both[due - before :]

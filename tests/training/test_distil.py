@@ -228,9 +228,9 @@ def test_a_stopped_distillation_goes_on_to_the_same_weights(tmp_path, teacher_fi
     whole, cut = tmp_path / "whole.h5", tmp_path / "cut.h5"
     assert main([*common, "-o", str(whole)]) == 0
     assert main([*common, "-o", str(cut), "--stop-after", "1e-9"]) == 0
-    for done in range(1, 6):
+    for done, count in ((1, 0), (2, 0), (3, 0), (4, 0), (5, 1), (5, 2)):  # of two pictures, one at a time
         saved = load_training(cut.with_suffix(".checkpoint.npz"))
-        assert saved.state["done"] == done and len(saved.arrays["painted"]) == recipe.painting(done - 1)
+        assert saved.state["done"] == done and len(saved.arrays["painted"]) == count
         assert main([*common, "-o", str(cut), "--resume", "--stop-after", "1e-9"]) == 0
     assert whole.read_bytes() == cut.read_bytes()
     last = [path.with_suffix(".csv").read_text().splitlines()[-1].split(",") for path in (whole, cut)]
