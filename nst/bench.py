@@ -13,6 +13,7 @@ from nst.cli import Parser, run_door
 from nst.errors import NstError, printable
 from nst.files import atomic_write
 from nst.formats import read
+from nst.kernels import card_name, no_card
 from nst.measure import sides, tables
 from nst.measure.arithmetic import of_step, of_training
 from nst.measure.each_layer import facts_and_layers
@@ -27,17 +28,22 @@ from nst.networks import Weights
 from nst.report.trace import plain
 
 ROUNDS, QUICK = 7, 3
+PRECISIONS = ("float32", "tf32", "bf16")
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure what the first argument says, print tables, and return 0."""
     options = _parser().parse_args(argv)
-    rivals = sides.rivals(options.vs, options.threads, options.isa) if options.vs else []
+    device = getattr(options, "device", "cpu")
+    if device == "cuda" and (missing := no_card()):
+        raise NstError(f"--device cuda: {missing}")
+    rivals = sides.rivals(options.vs, options.threads, options.isa, device) if options.vs else []
     record = {"settings": {key: value for key, value in vars(options).items() if key != "run"}}
-    record |= {"machine": machine(), "rows": []}
+    record |= {"machine": machine() | ({"card": card_name()} if device == "cuda" else {}), "rows": []}
     with atomic_write(options.json) if options.json else nullcontext() as file:
         about = record["machine"]
-        _say(f"{about['processor']}, {options.threads} of {about['cpus']} cores, nst {about['nst']}")
+        where = about.get("card") or f"{about['processor']}, {options.threads} of {about['cpus']} cores"
+        _say(f"{where}, nst {about['nst']}")
         options.run(options, rivals, record["rows"])
         if file:
             file.write(json.dumps(plain(record), indent=1).encode())
@@ -53,6 +59,7 @@ def _parser() -> Parser:
     door = doors.add_parser("step", help="a whole step of style transfer")
     _add_network(door, "256,512")
     door.add_argument("--pooling", choices=("max", "avg"), default="max", help="between the blocks")
+    _add_device(door)
     _add_steps(door)
     door.set_defaults(run=step)
     door = doors.add_parser("train", help="a training step of VGG-19 with batch normalisation")
@@ -83,6 +90,16 @@ def _add_network(door: argparse.ArgumentParser, default: str) -> None:
     )
     door.add_argument("--weights", metavar="FILE", help="of a VGG-19 or VGG-16 (default: random numbers)")
     _add_random(door)
+
+
+def _add_device(door: argparse.ArgumentParser) -> None:
+    door.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of both sides")
+    door.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="on a card; with anything but float32, PyTorch may use TF32 too",
+    )
 
 
 def _add_random(door: argparse.ArgumentParser) -> None:
@@ -191,6 +208,7 @@ def step(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> No
     weights = _weights(options)
     for height, width in options.size:
         job = step_job(weights, height, width, options.pooling, options.seed)
+        job.settings |= {"device": options.device, "precision": options.precision}
         operations = of_step(layers_job(weights, height, width).settings["rows"])
         _measure(f"{width}x{height}", job, operations, options, rivals, rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,10 @@ import pytest
 from numba import cuda
 
 from nst import kernels
+from nst.cli import run_door
 from nst.kernels.cuda_device import KERNELS, Kernel
+from nst.run import main
+from tests.benchmarks.gpu_table import measured, steps, table
 from tests.cuda.assembly import CARDS, assembly
 
 FOLDER = Path(__file__).parent / "cuda"
@@ -58,3 +62,48 @@ def test_a_literal_would_be_float64():
             y[i] = found
 
     assert ".f64" in assembly(Kernel(total, "void(f4[::1], f4[::1], i8)"), (8, 0))
+
+
+@pytest.mark.skipif(NO_CARD is None, reason="there is a card")
+def test_a_card_that_is_missing_is_one_line(tmp_path, monkeypatch, capsys):
+    """Asked for a card where there is none, a door says so in a line, with exit status 2, and writes nothing."""
+    monkeypatch.chdir(tmp_path)
+    assert run_door(main, ["--device", "cuda", "--size", "16"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--device cuda" in line and "--device cpu" in line
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(NO_CARD is None, reason="there is a card")
+def test_auto_says_why_it_takes_the_processor(tmp_path, monkeypatch, capsys):
+    """`--device auto` without a card paints on the processor, and says in a line that there is none."""
+    monkeypatch.chdir(tmp_path)
+    assert run_door(main, ["--device", "auto", "--size", "64", "--dry-run", "--network", "random"]) == 0
+    assert f"device: cpu, since {NO_CARD}" in capsys.readouterr().out
+
+
+def test_tensor_cores_without_a_card_are_refused(capsys):
+    """`--precision` is of cards: on the processor it is refused and not ignored."""
+    assert run_door(main, ["--precision", "tf32"]) == 2
+    assert "--device cuda" in capsys.readouterr().err
+
+
+def test_the_script_for_a_machine_with_a_card(tmp_path):
+    """Its end makes a table of what its steps have left; without a card it says so in a line, and stops."""
+    (tmp_path / "steps.tsv").write_text("card\t0\t0.5\ntests\t1\t60.0\n")
+    sides = {"ours": {"seconds": [0.2, 0.1], "memory": 2**20}, "rival": None, "ratio": None}
+    document = {
+        "machine": {"card": "A"},
+        "settings": {"precision": "tf32"},
+        "rows": [{"name": "64x64", "step": sides}],
+    }
+    (tmp_path / "step-tf32.json").write_text(json.dumps(document))
+    text = table(steps(tmp_path), measured(tmp_path))
+    assert "| tests | 1 | 60.0 |" in text and "| A | tf32 | 64x64 | 150.00 | 1.00 |" in text
+    if NO_CARD:
+        script = FOLDER.parent / "benchmarks" / "on_gpu.sh"
+        environment = {**os.environ, "PYTHON": sys.executable}
+        ended = subprocess.run(
+            [script, tmp_path], env=environment, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 1 and ended.stdout.splitlines()[-1] == NO_CARD

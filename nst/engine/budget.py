@@ -45,6 +45,7 @@ def fit(
     memory: int | None = None,
     process: int | None = None,
     styles_by: Network | None = None,
+    room: int | None = None,
 ) -> Layout:
     """Lay out a run so that the process stays within `memory`, and is as fast as it can be there.
 
@@ -67,6 +68,9 @@ def fit(
         What the process has now, with weights and pictures read and kernels loaded: measured when not given.
     styles_by : Network or None
         What measures the styles, where that is not `network`: the same one with other borders.
+    room : int or None
+        In bytes, all that there is for `process` and run where no `memory` is given: by default what is free, and what
+        the process has.
 
     Raises
     ------
@@ -78,7 +82,7 @@ def fit(
         network, transfer, tuple(content_shape), tuple(style_shapes), optimizer, process, styles_by
     )
     if memory is None:
-        return _whole(demand, history)
+        return _whole(demand, history, room)
     fewest = history if optimizer == "adam" else min(history, FEWEST_PAIRS)
     found = None
     for pairs in range(history, fewest - 1, -1):
@@ -93,16 +97,17 @@ def fit(
     return found
 
 
-def _whole(demand: Demand, history: int) -> Layout:
-    free = available_memory()
-    layout = demand.layout(resident() + free, history)
+def _whole(demand: Demand, history: int, room: int | None) -> Layout:
+    free = available_memory() if room is None else room - demand.process
+    room = resident() + free if room is None else room
+    layout = demand.layout(room, history)
     if layout is not None and not layout.tiled:
         return layout
     text = (
         f"painting {_size(demand.content)} at once takes about {spell_memory(demand.whole_total(history))}, "
         f"and {spell_memory(free)} are free: "
     )
-    least, usable = demand.least(min(history, FEWEST_PAIRS)), 0.9 * (resident() + free)
+    least, usable = demand.least(min(history, FEWEST_PAIRS)), 0.9 * room
     if least <= usable:
         raise NstError(f"{text}give --memory {spell_memory(usable)} to paint it in tiles")
     raise NstError(

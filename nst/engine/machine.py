@@ -18,8 +18,8 @@ _CGROUPS = (  # limit and use, of both versions
 )
 
 
-def parse_memory(text: str) -> int:
-    """Return the bytes that `2GB`, `1.5GiB`, `500MB` or `50%` (of the machine's memory) stand for.
+def parse_memory(text: str, whole: int | None = None) -> int:
+    """Return the bytes that `2GB`, `1.5GiB`, `500MB` or `50%` (of `whole`, or of the machine's memory) stand for.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def parse_memory(text: str) -> int:
     if percent:
         if not 0 < float(number) <= 100:
             raise NstError(f"{printable(text)} of the memory: expected more than 0% and at most 100%")
-        return int(float(number) / 100 * machine_memory())
+        return int(float(number) / 100 * (machine_memory() if whole is None else whole))
     size = float(number) * (_BINARY if binary else _UNITS)[(prefix or "").lower()]
     if size == math.inf:
         raise NstError("so much memory is nowhere: write it like 2GB")

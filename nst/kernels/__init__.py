@@ -74,6 +74,11 @@ def synchronize() -> None:
     _cuda().synchronize()
 
 
+def bound_card(memory: int | None, precision: str) -> None:
+    """Let arrays on the card take no more than `memory` bytes; let products there have factors of this precision."""
+    _cuda().bound(memory, precision)
+
+
 def put(array: np.ndarray, device: str) -> Any:
     """Return an array on a device, "cpu" or "cuda": itself where it lies there, a float32 copy where it does not."""
     return to_host(array) if device == "cpu" else _cuda().put(array)

@@ -10,6 +10,15 @@ import numpy as np
 
 from nst.kernels import cpu_ranks
 from nst.kernels.cuda_array import DeviceArray, put, to_host
+from nst.kernels.cuda_choice import set_precision
+from nst.kernels.cuda_convolution import (
+    conv2d_backward_input,
+    conv2d_backward_weights,
+    conv2d_forward,
+    conv2d_relu_backward_input,
+    conv2d_relu_forward,
+    prepare,
+)
 from nst.kernels.cuda_device import memory_info, name, pool, synchronize
 from nst.kernels.cuda_elementwise import (
     adam_step,
@@ -21,6 +30,7 @@ from nst.kernels.cuda_elementwise import (
 from nst.kernels.cuda_norms import moments, normalise, normalise_backward, normalise_sums
 from nst.kernels.cuda_padding import pad_backward, pad_forward
 from nst.kernels.cuda_pooling import avg_pool_backward, avg_pool_forward, max_pool_backward, max_pool_forward
+from nst.kernels.cuda_products import gram_sum, matrix_product
 from nst.kernels.cuda_sums import combine, dot, squared_error, squared_overshoot, total_variation
 
 __all__ = [
@@ -30,7 +40,14 @@ __all__ = [
     "bound",
     "by_rank",
     "combine",
+    "conv2d_backward_input",
+    "conv2d_backward_weights",
+    "conv2d_forward",
+    "conv2d_relu_backward_input",
+    "conv2d_relu_forward",
     "dot",
+    "gram_sum",
+    "matrix_product",
     "max_pool_backward",
     "max_pool_forward",
     "memory_info",
@@ -42,6 +59,7 @@ __all__ = [
     "pad_backward",
     "pad_forward",
     "pool",
+    "prepare",
     "preprocess_backward",
     "preprocess_forward",
     "put",
@@ -55,9 +73,10 @@ __all__ = [
 ]
 
 
-def bound(memory: int | None) -> None:
-    """Let arrays on the card take no more than `memory` bytes."""
+def bound(memory: int | None, precision: str) -> None:
+    """Let arrays on the card take no more than `memory` bytes; let products there have factors of this precision."""
     pool.limit = memory
+    set_precision(precision)
 
 
 def by_rank(x: DeviceArray, quantiles: np.ndarray) -> DeviceArray:

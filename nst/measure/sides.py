@@ -26,17 +26,20 @@ def ours(threads: int, isa: str | None = None, more: dict[str, str] | None = Non
     return Side("nst", "nst.measure.ours", (), {**_threads(threads), **limits, **(more or {})})
 
 
-def rivals(name: str, threads: int, isa: str | None = None) -> list[Side]:
+def rivals(name: str, threads: int, isa: str | None = None, device: str = "cpu") -> list[Side]:
     """Return the ways to run the other library that are worth trying; the fastest is the one that counts.
 
     PyTorch is tried in both memory layouts with an allocator that keeps its memory, which spares it a good part of its
-    time, and then, in the better layout, with the allocator as it is, which spares memory (see `as_it_is`).
+    time, and then, in the better layout, with the allocator as it is, which spares memory (see `as_it_is`). On a card
+    its own allocator keeps memory anyway.
 
     Raises
     ------
     NstError
         When it is not installed.
     """
+    if name == "reference" and device == "cuda":
+        raise NstError("--vs reference: the definition does not run on a card")
     if name == "reference":
         return [
             Side("the definition", "nst.measure.ours", (), {**_threads(threads), "NST_KERNELS": "reference"})
@@ -49,7 +52,7 @@ def rivals(name: str, threads: int, isa: str | None = None) -> list[Side]:
             f"PyTorch {layout}",
             "nst.measure.torch_peer",
             (layout,),
-            {**_threads(threads), **limits, **KEEPING},
+            {**_threads(threads), **limits, **({} if device == "cuda" else KEEPING)},
         )
         for layout in ("channels_last", "contiguous")
     ]

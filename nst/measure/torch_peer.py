@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from nst.measure.job import Job, corner, noise
-from nst.measure.worker import Work, serve
+from nst.measure.worker import Work, peak_memory, serve
 
 FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 
@@ -25,24 +25,26 @@ class Tensors:
 
     def __init__(self, job: Job, layout: str) -> None:
         self.job, self.format = job, FORMATS[layout]
+        self.device = job.settings.get("device", "cpu")
 
     def picture(self, array: np.ndarray) -> torch.Tensor:
         """Return (N, H, W, C) as (N, C, H, W)."""
-        return torch.from_numpy(array).permute(0, 3, 1, 2).contiguous(memory_format=self.format)
+        tensor = torch.from_numpy(array).to(self.device)
+        return tensor.permute(0, 3, 1, 2).contiguous(memory_format=self.format)
 
     def kernel(self, name: str) -> torch.Tensor:
         """Return the weights of a convolution, (kh, kw, Cin, Cout), as (Cout, Cin, kh, kw)."""
-        weight = torch.from_numpy(self.job.arrays[f"{name}.weight"])
+        weight = torch.from_numpy(self.job.arrays[f"{name}.weight"]).to(self.device)
         return weight.permute(3, 2, 0, 1).contiguous(memory_format=self.format)
 
     def bias(self, name: str) -> torch.Tensor:
         """Return the bias of a layer."""
-        return torch.from_numpy(self.job.arrays[f"{name}.bias"])
+        return torch.from_numpy(self.job.arrays[f"{name}.bias"]).to(self.device)
 
 
 def array(tensor: torch.Tensor) -> np.ndarray:
     """Return (N, C, H, W) as (N, H, W, C)."""
-    return tensor.detach().permute(0, 2, 3, 1).numpy()
+    return tensor.detach().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def facts() -> dict[str, Any]:
@@ -55,11 +57,18 @@ class Step:
 
     def __init__(self, job: Job, layout: str) -> None:
         self.told, tensors = job.settings, Tensors(job, layout)
+        self.device = tensors.device
+        if self.device == "cuda":
+            torch.backends.cudnn.benchmark = True
+            allowed = self.told["precision"] != "float32"
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
         self.layers = [
             (name, None if name.startswith("pool") else (tensors.kernel(name), tensors.bias(name)))
             for name in self.told["layers"]
         ]
-        self.mean, self.scale = (torch.tensor(self.told[key]).view(1, 3, 1, 1) for key in ("mean", "scale"))
+        self.mean, self.scale = (
+            torch.tensor(self.told[key], device=self.device).view(1, 3, 1, 1) for key in ("mean", "scale")
+        )
         taps = {*self.told["content"], *self.told["styles"]}
         self.taps, self.last = taps, max(index for index, name in enumerate(self.relus()) if name in taps)
         with torch.no_grad():
@@ -96,7 +105,7 @@ class Step:
         return total
 
     def run(self, item: str) -> dict[str, float]:
-        """Evaluate once; the gradients of the losses belong to the backward pass."""
+        """Evaluate once; the gradients of the losses belong to the backward pass, and on a card all is one."""
         start = time.perf_counter()
         self.image.grad = None
         found = self.features(self.image)
@@ -106,7 +115,14 @@ class Step:
         loss.backward()
         done = time.perf_counter()
         self.value = float(loss.detach())
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+            return {}
         return {"forward": walked - start, "losses": measured - walked, "backward": done - measured}
+
+    def memory(self) -> int:
+        """Return the most bytes held at once: by the process, or on the card."""
+        return torch.cuda.max_memory_reserved() if self.device == "cuda" else peak_memory()
 
     def results(self, item: str) -> dict[str, np.ndarray]:
         """Return the value and the gradient of the picture."""

@@ -51,7 +51,7 @@ def serve(make: Callable[..., Work]) -> None:
 
 def _answer(work: Work, folder: Path, ask: str, item: str = "", **options: Any) -> dict[str, Any]:
     if ask == "time":
-        return {**timed(lambda: work.run(item), **options), "memory": peak_memory()}
+        return {**timed(lambda: work.run(item), **options), "memory": getattr(work, "memory", peak_memory)()}
     if ask == "facts":
         return work.facts()
     write_arrays(folder, options["name"], getattr(work, ask)(item))  # "results", or "exact" ones

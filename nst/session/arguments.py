@@ -10,6 +10,7 @@ from nst.errors import NstError, nearest
 from nst.images import MAX_PIXELS
 from nst.losses import STATISTICS
 from nst.networks import Network
+from nst.session.devices import add_device
 from nst.session.scales import schedule
 from nst.session.values import counts, layers, memory, number, shares, statistics, whole
 
@@ -38,6 +39,7 @@ def parser() -> Parser:
     add_optimiser(it.add_argument_group("optimiser"))
     work = it.add_argument_group("work")
     add_work(work)
+    add_device(work)
     work.add_argument(
         "--check-gradients", action="store_true", help="prove the gradient of this very objective, and stop"
     )

@@ -7,6 +7,7 @@ import argparse
 import numpy as np
 
 from nst.checks import OBJECTIVE_LIMIT, check_terms
+from nst.kernels import to_host
 from nst.session.plan import Plan
 
 SIZE = 128  # pixels of the longest side: the same layers, weights and pictures, in seconds instead of many minutes
@@ -28,7 +29,7 @@ def check(plan: Plan) -> int:
     content = plan.sources.content_at(plan.scales[0])
     styles = plan.sources.styles_at(plan.scales[0], content)
     objective = plan.transfer.objective(plan.network, content, styles).astype(np.float64)
-    start = plan.start().astype(np.float64)
+    start = to_host(plan.start()).astype(np.float64)
     image = start + NOISE * plan.rng.standard_normal(start.shape)
     print(
         f"gradient of the image at {image.shape[2]}x{image.shape[1]} in float64, against central differences"

@@ -72,11 +72,17 @@ def _paint(door: str, plan: Plan, outputs: Outputs, checkpoint: Checkpoint | Non
             say(foretold(plan, ahead)[-1])
         reason, interrupted = run.paint()
     except MemoryError as error:
-        raise NstError("out of memory; --memory 50% paints within half of the machine's") from error
+        raise NstError(_out_of_memory(plan, error)) from error
     say(f"{reason}; wrote {outputs.picture}, {outputs.record.name}, {outputs.report.name}")
     if interrupted:
         say(f"go on with: python -m {door} --resume {outputs.checkpoint}")
     return 130 if interrupted else 0
+
+
+def _out_of_memory(plan: Plan, error: MemoryError) -> str:
+    if plan.on_card:
+        return f"out of memory: {error}; --memory 50% paints within half of the card's"
+    return "out of memory; --memory 50% paints within half of the machine's"
 
 
 _listening = [lambda *lines: None]  # whoever called last: one process may open the door several times

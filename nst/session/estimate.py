@@ -78,6 +78,8 @@ def _forward(pace: Calibration, size: tuple[int, int], tiling: Tiling | None) ->
 
 def foretold(plan: Plan, ahead: Sequence[int]) -> list[str]:
     """Return what the iterations `ahead` will take, a line for each scale if there are several, and one for all."""
+    if plan.on_card:
+        return [f"about {size(max(layout.total for layout in plan.layouts))} on the card"]
     found = estimates(plan, ahead)
     lines = [f"{one.scale.size} px: {one}" for one in found] if len(plan.scales) > 1 else []
     seconds, memory = sum(one.seconds for one in found), max((one.memory for one in found), default=0)
@@ -86,6 +88,8 @@ def foretold(plan: Plan, ahead: Sequence[int]) -> list[str]:
 
 def is_long(plan: Plan, ahead: Sequence[int]) -> bool:
     """Tell whether a run is long enough for half a second of measuring how long."""
+    if plan.on_card:  # whose pace is not measured beforehand
+        return False
     pixels = [math.prod(plan.sources.content_size(scale)) for scale in plan.scales]
     return sum(map(operator.mul, pixels, ahead)) >= LONG
 

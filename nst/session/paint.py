@@ -11,6 +11,7 @@ import numpy as np
 from nst.engine import Checkpoint, Layout, Objective, Progressed, optimise, save_checkpoint
 from nst.errors import NstError
 from nst.images import eight_bits
+from nst.kernels import to_host
 from nst.report import Progress, Trace
 from nst.session.interrupt import interruptible
 from nst.session.outputs import INPUT, Outputs, shown, small, thin, thumbnail
@@ -50,7 +51,7 @@ class Run:
             self.scale, self.done, self.iteration, self.trace = 0, 0, 0, Trace()
             self.optimizer = plan.optimizer(0)
             self.image = plan.start()
-            self.thumbnails = {0: thumbnail(self.image, self.hues)}
+            self.thumbnails = {0: thumbnail(to_host(self.image), self.hues)}
         else:
             self._restore(checkpoint)
         self._last = time.perf_counter()
@@ -58,15 +59,19 @@ class Run:
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.optimizer = self.plan.optimizer(checkpoint.scale)
         try:
-            self.optimizer.load(checkpoint.optimizer)
+            self.optimizer.load(self._placed(checkpoint.optimizer))
             self.plan.rng.bit_generator.state = checkpoint.rng
         except (LookupError, ValueError, TypeError, ArithmeticError) as error:
             raise NstError(f"the checkpoint's optimiser state does not fit: {error}") from error
-        self.image, self.iteration = checkpoint.image, checkpoint.iteration
+        self.image, self.iteration = self.plan.placed(checkpoint.image), checkpoint.iteration
         self.scale, self.done = checkpoint.scale, checkpoint.done
         self.trace = Trace.from_plain(checkpoint.trace)
         self.thumbnails = dict(checkpoint.thumbnails)
         self._enlarge()
+
+    def _placed(self, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the state of an optimiser with all that is like the picture where that is painted."""
+        return {name: self.plan.placed(array) if array.ndim == 4 else array for name, array in state.items()}
 
     @property
     def _now(self) -> Scale:
@@ -142,7 +147,7 @@ class Run:
         self.image, self.iteration = step.image, step.iteration
         self.done = self._now.iterations if step.stopped else self.done + 1
         if self._is_milestone() or step.iteration in EARLY:
-            self.thumbnails[step.iteration] = thumbnail(step.image, self.hues)
+            self.thumbnails[step.iteration] = thumbnail(to_host(step.image), self.hues)
             thin(self.thumbnails)
         # As long as three iterations, so only at the ends of each scale; in tiles longer still.
         looked = not self._layout.tiled and self.done in (1, self._now.iterations)
@@ -174,7 +179,7 @@ class Run:
         ratio = size[0] * size[1] / (self.image.shape[1] * self.image.shape[2])
 
         def resize(array: np.ndarray) -> np.ndarray:
-            return self.plan.sources.enlarged(array[0], size)[None]
+            return self.plan.placed(self.plan.sources.enlarged(to_host(array)[0], size)[None])
 
         with self._timed("enlarging"):
             coarse, self.optimizer = self.optimizer, self.plan.optimizer(self.scale)
@@ -186,7 +191,8 @@ class Run:
         """Write picture, checkpoint, record and report: on a disk that is almost full, the picture at least."""
         plan, sources = self.plan, self.plan.sources
         with self._timed("saving"):
-            result = plan.begun(shown(self.image, None if self.hues is None else sources.content.pixels))
+            image = to_host(self.image)
+            result = plan.begun(shown(image, None if self.hues is None else sources.content.pixels))
             self.outputs.write_picture(result, sources.alpha_at(result.shape[:2]))
             save_checkpoint(
                 self.outputs.checkpoint,
@@ -194,8 +200,8 @@ class Run:
                     iteration=self.iteration,
                     scale=self.scale,
                     done=self.done,
-                    image=self.image,
-                    optimizer=self.optimizer.state(),
+                    image=image,
+                    optimizer={name: to_host(array) for name, array in self.optimizer.state().items()},
                     settings={
                         "arguments": spelled(plan.options, self.outputs.checkpoint.parent, plan.form),
                         "process": plan.process,

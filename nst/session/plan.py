@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nst import kernels
 from nst.engine import Layout, Objective, StyleTransfer, fit, parse_memory
 from nst.engine.budget import settled_process
 from nst.errors import NstError
@@ -23,6 +24,7 @@ from nst.networks.vgg import BLOCKS
 from nst.optimizers import LBFGS, Adam
 from nst.session import arguments
 from nst.session.arguments import choose_layers
+from nst.session.devices import choose_device
 from nst.session.scales import Scale, schedule
 from nst.session.sources import (
     CONTENT_LAYERS,
@@ -42,6 +44,7 @@ ACTIONS = (
 )  # what is done, and how loudly: not what is painted
 
 ROUND = 32 << 20  # bytes
+FORMS = 3  # in which a card has the weights
 
 
 @dataclass
@@ -58,6 +61,8 @@ class Plan:
         What measures the styles, where that is not `network`.
     form : module
         With the `parser` of the door's arguments.
+    device : str
+        "cpu" or "cuda": where the picture is painted.
     layouts : list of Layout
         By scale.
     """
@@ -72,6 +77,7 @@ class Plan:
     process: int | None = None
     styles_by: Network | None = None
     form: ModuleType = arguments
+    device: str = "cpu"
     layouts: list[Layout] = field(init=False)
     rng: np.random.Generator = field(init=False)
 
@@ -80,8 +86,11 @@ class Plan:
         if self.process is None:
             # At each scale, since small maps and large ones have filters of their own.
             shapes = [(1, *self.sources.content_size(scale), 3) for scale in self.scales]
+            found = (
+                self._weights() if self.on_card else settled_process(self.fast, self.transfer.taps, *shapes)
+            )
             # Rounded up, so that the same run cuts the same tiles each time.
-            self.process = -(-settled_process(self.fast, self.transfer.taps, *shapes) // ROUND) * ROUND
+            self.process = -(-found // ROUND) * ROUND
         # The finest first: what cannot fit tells of that one.
         self.layouts = [self._layout(scale) for scale in reversed(self.scales)][::-1]
         for scale, layout in zip(self.scales, self.layouts, strict=True):
@@ -92,6 +101,26 @@ class Plan:
     def fast(self) -> Network:
         """The network as it is painted with: fused, with the same features at the taps."""
         return fused(self.network, self.transfer.taps)
+
+    @cached_property
+    def painting(self) -> Network:
+        """The fast network where the picture is painted."""
+        return self.fast if self.device == "cpu" else self.fast.on(self.device)
+
+    @property
+    def on_card(self) -> bool:
+        """Whether the picture is painted on a card."""
+        return self.device == "cuda"
+
+    def placed(self, array: np.ndarray) -> Any:
+        """Return an array where the picture is painted."""
+        return kernels.put(array, self.device)
+
+    def _weights(self) -> int:
+        """Return the bytes of the network on a card: its weights as they are, and for each way through them once."""
+        return FORMS * sum(
+            array.nbytes for node in self.fast.nodes.values() for array in node.layer.state().values()
+        )
 
     @cached_property
     def title(self) -> str:
@@ -110,10 +139,14 @@ class Plan:
 
     def start(self) -> np.ndarray:
         """Return the picture that the first scale begins with."""
-        return self.sources.start_at(self.scales[0], self.rng)
+        return self.placed(self.sources.start_at(self.scales[0], self.rng))
 
     def _layout(self, scale: Scale) -> Layout:
         """Decide whether a scale is painted whole or in tiles."""
+        free, whole = kernels.card_memory() if self.on_card else (0, None)
+        memory = self.options.memory and parse_memory(self.options.memory, whole)
+        if self.on_card:
+            kernels.bound_card(memory, self.options.precision)
         layout = fit(
             self.fast,
             self.transfer,
@@ -121,9 +154,10 @@ class Plan:
             [(1, *size, 3) for size in self.sources.style_sizes(scale)],
             optimizer=self.options.optimizer,
             history=self.options.history,
-            memory=self.options.memory and parse_memory(self.options.memory),
+            memory=memory,
             process=self.process,
             styles_by=self.styles_by,
+            room=free if self.on_card else None,
         )
         if not self.transfer.additive and (layout.tiled or any(layout.styles)):
             raise NstError(
@@ -134,7 +168,8 @@ class Plan:
 
     def objective(self, scale: int, content: np.ndarray, styles: list[np.ndarray]) -> Objective:
         """Measure the targets of a scale and return its objective."""
-        return self.transfer.objective(self.fast, content, styles, self.layouts[scale], self.styles_by)
+        content, styles = self.placed(content), [self.placed(style) for style in styles]
+        return self.transfer.objective(self.painting, content, styles, self.layouts[scale], self.styles_by)
 
     def optimizer(self, scale: int) -> LBFGS | Adam:
         """Return a fresh optimiser for a scale."""
@@ -190,13 +225,14 @@ def make_plan(options: argparse.Namespace, process: int | None = None) -> Plan:
         For a file that cannot be used, a layer that does not exist, a picture that is too small or does not fit.
     """
     scales = schedule(options)
+    device, said = choose_device(options)
     weights, found, line = read_vgg(options)
     options = settled(options, weights, found)
     network = build(weights, pooling=options.pooling, padding=options.padding)
     existing = [name for name in CONTENT_LAYERS if name in network.nodes][:1]
     content = choose_layers(options.content_layers, existing, network, "content")
     style = choose_layers(options.style_layers, STYLE_LAYERS, network, "style")
-    notes = [line]
+    notes = [*said, line]
     absent = [name for name in (CONTENT_LAYERS[0], *STYLE_LAYERS) if name not in network.nodes]
     whole = weights.network == BUNDLED  # there is no more of it
     if absent and not whole and not (options.content_layers and options.style_layers):
@@ -216,7 +252,8 @@ def make_plan(options: argparse.Namespace, process: int | None = None) -> Plan:
     )
     hashes = {"network": sha256(found) if found else weights.source, **sources.hashes}
     check_sizes(network, transfer.taps, sources, scales)
-    return Plan(options, network, sources, transfer, scales, hashes, notes + sources.notes, process)
+    notes += sources.notes
+    return Plan(options, network, sources, transfer, scales, hashes, notes, process, device=device)
 
 
 def read_vgg(options: argparse.Namespace) -> tuple[Weights, Path | None, str]:

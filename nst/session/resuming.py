@@ -29,7 +29,7 @@ FREE = (
     "max_pixels",
     "memory",
 )
-FREE += ("dry_run", "check_gradients", "pictures", "weights")
+FREE += ("dry_run", "check_gradients", "pictures", "weights", "device", "precision")
 NOW = (
     "pictures",
     "resume",

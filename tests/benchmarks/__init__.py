@@ -1,0 +1,1 @@
+"""What is measured by hand, on machines that have what it takes."""

@@ -19,9 +19,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind() -> Iterator[None]:
-    """Each test begins without a bound on memory."""
+    """Each test begins without a bound on memory, and in float32."""
     from nst.kernels import cuda
 
-    cuda.bound(None)
+    cuda.bound(None, "float32")
     yield
-    cuda.bound(None)
+    cuda.bound(None, "float32")
