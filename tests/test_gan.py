@@ -233,6 +233,7 @@ def test_a_checkpoint_that_is_right_is_gone_on_with(capsys):
         ("state", "history", None),
         ("state", "history", [3]),
         ("state", "history", [{"step": 6}]),
+        ("state", "history", [{"step": 6, "critic_steps": 6, "estimate": 0.1, "slope": 0, "bound": 1}]),
         ("state", "estimates", [None] * 6),
         ("state", "estimates", []),
         ("settings", "recipe", {"clip": 0.01}),

@@ -64,6 +64,8 @@ def add_recipe(it: Parser, names: list[str]) -> None:
     add = group.add_argument
     if names:
         add("--recipe", choices=names, help=f"default: {names[0]}, Algorithm 1 of Arjovsky et al.")
+        add("--average", type=number(0, 0.999999), metavar="DECAY",
+            help="moving average of the generator's weights; 0: none")  # fmt: skip
     add("--steps", type=whole(1, 10**9), help="of the generator")
     add("--learning-rate", type=number(1e-9, 1), metavar="RATE", help="of RMSProp, for both networks")
     add("--clip", type=number(1e-6, 1e3), metavar="C", help="the critic's weights stay in -C..C")
@@ -71,8 +73,6 @@ def add_recipe(it: Parser, names: list[str]) -> None:
     add("--critic-steps", type=whole(1, 10_000), metavar="N", help="for one of the generator")
     add("--head-start", type=whole(0, 10**9), metavar="STEPS",
         help="of the generator, before each of which the critic does 100")  # fmt: skip
-    add("--average", type=number(0, 0.999999), metavar="DECAY",
-        help="moving average of the generator's weights; 0: none")  # fmt: skip
     add("--seed", type=whole(0, 2**63 - 1), help="of all that is random")
 
 

@@ -193,7 +193,7 @@ def play(real: Normal, fake: Normal, recipe: Recipe, generator_rate: float, look
     every = max(1, recipe.steps // looks)
     while toy.game.step < recipe.steps:
         toy.game.advance()
-        if toy.game.step % every == 0:
+        if toy.game.step % every == 0 or toy.game.step == recipe.steps:
             yield toy.look()
 
 

@@ -216,7 +216,10 @@ class Run:
         if not right or not steps["step"] <= self.job.recipe.steps or steps["averaged"] > steps["step"]:
             raise ValueError(f"it is at step {state['step']!r:.20} of {self.job.recipe.steps}")
         history, estimates = state["history"], state["estimates"]
-        if not all(line.keys() == _LINE and all(map(_number, line.values())) for line in history):
+        if not all(
+            line.keys() == _LINE and all(map(_number, line.values())) and line["slope"] > 0
+            for line in history
+        ):
             raise ValueError("its log is none")
         complete = steps["step"] == self.job.recipe.steps
         if not all(map(_number, estimates)) or len(estimates) != (0 if complete else steps["step"] % EVERY):

@@ -60,7 +60,7 @@ class Game:
         Raises
         ------
         NstError
-            When a score or a gradient is not finite.
+            When the loss of either is not finite.
         """
         for turn in range(self.recipe.turns(self.step)):
             estimate = self.critic_step(self.draw(1 + turn))

@@ -17,7 +17,7 @@ from nst.networks import Network
 from nst.networks.adversarial import generator
 from nst.npz import read_npz, write_npz
 
-FORMAT = "nst generator 1"
+FORMAT = "nst adversarial generator 1"
 
 
 @dataclass
@@ -77,6 +77,8 @@ def _parse(meta: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> TrainedGen
         array = left.pop(name)
         if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
             raise ValueError(f"{name} is {array.dtype} {array.shape}, not float32 {shape}, or not finite")
+        if name.endswith(".running_var") and array.min() < 0:
+            raise ValueError(f"{name} has a variance below 0")
         return array
 
     network = generator(meta["generator"], meta["sizes"], held)

@@ -19,9 +19,8 @@ TOYS = {
 }
 """What numba's simulator has the patience for: 16 or 32 threads."""
 BLOCKS = 264  # two for each processor of a large card: with fewer, smaller tiles are faster
-LONGEST = (
-    16 if SIMULATED else 4096
-)  # places whose products are summed by themselves, so that rounding stays small
+# Places whose products are summed by themselves, so that rounding stays small.
+LONGEST = 16 if SIMULATED else 4096
 SHORTEST = 8 if SIMULATED else 256  # of them for which a block is worth its while
 
 _precision = "float32"
@@ -51,7 +50,8 @@ def choose(places: int, c_in: int, c_out: int, groups: int = 1, precision: str |
     wanted = (precision or _precision) if c_in % 4 == 0 and c_out % 4 == 0 else "float32"
     if c_out <= NARROW.columns:
         return TOY_NARROW if SIMULATED else NARROW
-    fitting = [tile for tile in (TOYS if SIMULATED else TILES)[wanted] if c_out > tile.columns // 2]
+    tiles = (TOYS if SIMULATED else TILES)[wanted]
+    fitting = [tile for tile in tiles if c_out > tile.columns // 2] or [tiles[-1]]
     for tile in fitting:
         if -(-places // tile.rows) * -(-c_out // tile.columns) * groups >= BLOCKS:
             return tile

@@ -47,6 +47,10 @@ def test_it_comes_back_to_the_bit(trained, tmp_path):
             lambda meta, arrays: arrays.update({"conv5.bias": np.full(3, np.nan, np.float32)}),
             "or not finite",
         ),
+        (
+            lambda meta, arrays: arrays.update({"conv1/norm.running_var": np.full(16, -1, np.float32)}),
+            "has a variance below 0",
+        ),
         (lambda meta, arrays: meta.update(generator="dense"), "not the sizes of a generator 'dense'"),
         (lambda meta, arrays: meta.update(sizes={"noise": 3, "width": 10**9}), "not the sizes"),
         (lambda meta, arrays: meta.update(sizes=[3, 4]), "is no generator"),
