@@ -6,7 +6,6 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from nst.feedforward.statistics import Statistics, held, measured, normalisation
 from nst.feedforward.tiles import painted_in_tiles, with_statistics
 from nst.formats.fast_style import read_fast_style
 from nst.formats.generators import Generator, read_generator
-from nst.formats.known import bundled
 from nst.formats.trained import is_trained
 from nst.networks import Network
 from nst.networks.fast_style import BLOCKS, STEP, room
@@ -94,7 +92,7 @@ def read_painter(
     Parameters
     ----------
     path
-        A file, or the name of a net that comes with the program, as starry-night.
+        A file.
     style
         The name or the number, from 1, of one of its styles; default: the first.
     blend
@@ -107,20 +105,12 @@ def read_painter(
     NstError
         When the file is no such net, or does not have these styles.
     """
-    path = _file(path)
     if is_trained(path):
         return painter_of(read_generator(path), style, blend, seed)
     network = read_fast_style(path)
     if style is not None or blend is not None:
         raise NstError(f"{path} knows one style: leave out --style and --style-blend")
     return Painter(network, lambda x: room(x[0]), STEP, ("conv3", f"block{BLOCKS}"))
-
-
-def _file(path: str | os.PathLike) -> str | os.PathLike:
-    """Return the path itself, or where a net of that name lies that comes with the program."""
-    named = Path(path)
-    plain = len(named.parts) == 1 and not named.suffix and not named.exists()
-    return (bundled(f"{named}.npz") if plain else None) or path
 
 
 def painter_of(
