@@ -73,7 +73,7 @@ def toy() -> Drawn:
     """Draw the closed form by steps of the generator, and what the critic finds."""
     recipe = Recipe(steps=600, average=0.0)
     found = list(play(Normal(0, 1), Normal(3, 0.5), recipe, 0.01, 60))
-    x, y = ramp(0, 600, 70, 650), ramp(0, 3.5, 300, 30)
+    x, y = ramp(0, 600, 70, 650), ramp(-0.5, 3.5, 300, 30)
     parts = [line(70, y(value), 650, y(value), colour="#e4e3de") for value in range(4)]
     parts += [text(60, y(value) + 4, f"{value}", anchor="end", size=12) for value in range(4)]
     parts += [text(x(step), 322, f"{step}", size=12) for step in range(0, 601, 100)]
