@@ -94,11 +94,8 @@ def convolve(variant: Variant) -> Kernel:
     mask, cells, b_begins = kept_dtype(reads), tile.high * tile.wide, tile.words * (tile.rows + PAD)
     next_a = tile.rows * depth // tile.threads
     next_b = count(tile, columns, b_width) * b_width * tile.terms
-    per_line, numbered, room = (
-        depth // a_width,
-        3 * next_a // a_width,
-        2 * stage,
-    )  # numba wants names of sizes
+    # Numba wants names of sizes.
+    per_line, numbered, room = depth // a_width, 3 * next_a // a_width, 2 * stage
     place, add_products, write = places(tile), products(tile), writer(tile, b_width, *writes)
     write_down = locate(tile, a_width, variant.writes in ("max", "avg"))
     fetch_a, put_a = windows(tile, a_width, reads), put_across(tile, a_width)

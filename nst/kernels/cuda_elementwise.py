@@ -36,9 +36,8 @@ def adam_step(
 ) -> DeviceArray:
     """Update the running means `m` and `v` in place; return the next `x`."""
     new = DeviceArray(x.shape)
-    rests = (
-        1 - beta for beta in betas
-    )  # here, and not of float32, where 1 - 0.999 would be off in the fifth digit
+    # Here, and not of float32, where 1 - 0.999 would be off in the fifth digit.
+    rests = (1 - beta for beta in betas)
     arrays = x.data, gradient.data, m.data, v.data, new.data
     _adam.over(x.size, *arrays, rate, *betas, *rests, *corrections, eps, x.size)
     return new

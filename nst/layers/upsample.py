@@ -56,8 +56,7 @@ class UpsampleNearest(Layer):
         """Return dx (N, H, W, C)."""
         f = self.factor
         dx = dy[:, ::f, ::f].copy()
-        for i, j in list(product(range(f), repeat=2))[
-            1:
-        ]:  # whole maps at a time: many times as fast as a sum by blocks
+        # Whole maps at a time: many times as fast as a sum by blocks.
+        for i, j in list(product(range(f), repeat=2))[1:]:
             dx += dy[:, i::f, j::f]
         return dx

@@ -177,7 +177,7 @@ def entering(design: Design, pictures: np.ndarray, rng: np.random.Generator) -> 
     design
     pictures : ndarray, shape (N, H, W, 3)
         RGB, 0..255; for a texture, of which nothing but the size counts, (N, H, W, 0) will do. The last pixels are
-        repeated to whole multiples of `design.step`.
+        repeated to whole multiples of `design.step`, two at the least: a coarsest scale of one pixel has no border.
     rng
         Draws the noise: uniform between -1 and 1, independent at each scale. That of a coarse scale comes as squares
         of equal pixels, which the network's pooling makes single ones.
@@ -187,8 +187,8 @@ def entering(design: Design, pictures: np.ndarray, rng: np.random.Generator) -> 
     ndarray, shape (N, H', W', C)
     """
     n, height, width, _ = pictures.shape
-    edges = ((0, 0), (0, -height % design.step), (0, -width % design.step), (0, 0))
-    colours = np.pad(pictures, edges, mode="edge")
+    rows, columns = (max(-side % design.step, 2 * design.step - side) for side in (height, width))
+    colours = np.pad(pictures, ((0, 0), (0, rows), (0, columns), (0, 0)), mode="edge")
     if design.kind == "residual":
         return colours
     shape = colours.shape[1:3]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -68,9 +69,9 @@ class Files:
     """
 
     def __init__(self, output: str, inputs: Sequence[str | Path]) -> None:
-        self.net = Path(output)
-        if self.net.suffix != ".npz" or not self.net.parent.is_dir():
-            raise NstError(f"cannot write {output}: name an .npz file in a folder that exists")
+        self.net, folder = Path(output), Path(output).parent
+        if self.net.suffix != ".npz" or not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise NstError(f"cannot write {output}: name an .npz file in a folder that can be written into")
         self.checkpoint, self.report = (self.net.with_suffix(end) for end in (".checkpoint.npz", ".html"))
         refuse_overwriting(output, (self.net, self.checkpoint, self.report), inputs)
 
@@ -211,7 +212,8 @@ class Session:
         }
         if not (_is_number(seconds) and isinstance(judged, list) and all(map(_is_pair, judged))):
             raise NstError("the times in the checkpoint make no sense; start anew")
-        if not all(map(_is_picture, pictures.items())):
+        known = {str(step) for step, _ in judged}
+        if not all(name in known and _is_picture(picture) for name, picture in pictures.items()):
             raise NstError("the pictures in the checkpoint make no sense; start anew")
         self.training.load(saved.state, saved.arrays)
         self.seconds, self.judged = float(seconds), {step: float(value) for step, value in judged}
@@ -248,6 +250,5 @@ def _is_pair(found: object) -> bool:
     return isinstance(found, list) and len(found) == 2 and type(found[0]) is int and _is_number(found[1])
 
 
-def _is_picture(found: tuple[str, np.ndarray]) -> bool:
-    step, picture = found
-    return step.isdecimal() and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
+def _is_picture(found: np.ndarray) -> bool:
+    return found.dtype == np.uint8 and found.ndim == 3 and found.shape[2] == 3 and found.size > 0

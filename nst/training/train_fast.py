@@ -106,8 +106,10 @@ def run(options: argparse.Namespace) -> int:
     preset = PRESETS[options.preset]
     before_compiling(lambda: _say(options, "compiling the kernels for this machine, once: about 10 s"))
     design, recipe = design_of(options, preset), recipe_of(options, preset)
-    if recipe.side % design.step:
-        raise NstError(f"--side {recipe.side}: this generator wants a multiple of {design.step}")
+    if recipe.side % design.step or recipe.side == design.step:
+        raise NstError(
+            f"--side {recipe.side}: this generator wants a multiple of {design.step}, two at the least"
+        )
     files = Files(options.output, [*options.styles, *filter(None, [options.weights])])
     session = Session(_wanted(options, design, recipe), files, options)
     limit = time.monotonic() + 60 * options.stop_after if options.stop_after else float("inf")
@@ -131,13 +133,13 @@ def design_of(options: argparse.Namespace, preset: Preset) -> Design:
         When the choices do not go together.
     """
     given = _given(options, Design)
-    if (
-        given.get("kind", preset.design.kind) != preset.design.kind
-    ):  # widths and depths of the other are none of its
-        given = {
-            **vars(Design("pyramid", width=8, depth=6) if given["kind"] == "pyramid" else Design()),
-            **given,
-        }
+    kind = given.get("kind", preset.design.kind)
+    if kind == "pyramid" and "ends" in given:
+        raise NstError("--ends is of residual generators: leave it out, or choose --generator residual")
+    if kind != preset.design.kind:
+        # Widths and depths of the other kind are none of its.
+        sizes = Design("pyramid", width=8, depth=6) if kind == "pyramid" else Design()
+        given = {name: getattr(sizes, name) for name in ("width", "depth", "ends")} | given
     return dataclasses.replace(preset.design, **{**given, "styles": len(options.styles)})
 
 
@@ -147,6 +149,15 @@ def recipe_of(options: argparse.Namespace, preset: Preset) -> FastRecipe:
     return dataclasses.replace(
         preset.recipe, **{name: value for name, value in given.items() if not name.endswith("_layers")}
     )
+
+
+def _tell_layers(options: argparse.Namespace, recipe: FastRecipe, preset: FastRecipe) -> None:
+    """Say which layers stand in for those of the preset, where the network lacks them."""
+    for kind in ("content", "style"):
+        ours, theirs = (getattr(one, f"{kind}_layers") for one in (recipe, preset))
+        if getattr(recipe, f"{kind}_weight") and getattr(options, f"{kind}_layers") is None and ours != theirs:
+            told = [", ".join(name for name, _ in found) for found in (ours, theirs)]
+            _say(options, f"{kind} layers: {told[0]}, as the network lacks some of {told[1]}")
 
 
 def _given(options: argparse.Namespace, of: type) -> dict[str, Any]:
@@ -168,6 +179,8 @@ def _wanted(options: argparse.Namespace, design: Design, recipe: FastRecipe):
 
     if design.mode == "style" and not options.photos:
         raise NstError("there is nothing to learn from: name a folder of photographs with --photos")
+    if design.mode == "texture" and options.photos:
+        raise NstError("a texture comes from noise alone: leave out --photos")
     weights, found, line = read_vgg(options)
     network = build(weights, pooling=options.pooling or "max", padding="zero")
     recipe = dataclasses.replace(
@@ -178,6 +191,7 @@ def _wanted(options: argparse.Namespace, design: Design, recipe: FastRecipe):
         or existing(recipe.style_layers, network),
         **({"content_weight": 0.0} if design.mode == "texture" else {}),
     )
+    _tell_layers(options, recipe, PRESETS[options.preset].recipe)
     pictures = [load(path) for path in options.styles]
     styles = [
         (Path(path).stem, resize_to(one.pixels, fit_size(one.size, recipe.style_size))[None])

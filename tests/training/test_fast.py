@@ -224,6 +224,7 @@ def test_a_checkpoint_that_does_not_belong_is_refused(door, photographs):
         {"state": {**saved.state, "judged": [["1", 2]]}},
         {"arrays": {**saved.arrays, "network.out.bias": np.full(3, np.inf, np.float32)}},
         {"arrays": {**saved.arrays, "picture.x": np.zeros((2, 2, 3), np.uint8)}},
+        {"arrays": {**saved.arrays, "picture.999999": np.zeros((2, 2, 3), np.uint8)}},
         {"arrays": {name: a for name, a in saved.arrays.items() if not name.startswith("optimizer.")}},
     ):
         save_training("net.checkpoint.npz", dataclasses.replace(saved, **change))
