@@ -85,6 +85,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         raise NstError(f"--masks: there are {len(options.masks)} for {count} styles; give one for each")
     if options.levels is not None and (not options.levels or set(options.levels) - set("12345")):
         raise NstError(f"--levels {options.levels}: give digits from 1 to 5, such as 54321")
+    if options.levels is not None and options.method != "wct":
+        raise NstError("--levels: AdaIN has one level; leave it out, or choose --method wct")
     if options.texture and options.original_colors != "no":
         raise NstError("--original-colors: a texture has no photograph whose colours could be kept")
     options.passes = options.passes or (3 if options.texture else 1)

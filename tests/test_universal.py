@@ -227,6 +227,7 @@ def test_colours_are_kept(door, pictures, folder):
         (("content.png", "style.png", "--masks", "a.png", "b.png"), "2 for 1 styles"),
         (("content.png", "style.png", "--alpha", "1.5"), "--alpha"),
         (("content.png", "style.png", "--method", "wct", "--levels", "6"), "--levels 6"),
+        (("content.png", "style.png", "--levels", "3"), "--levels: AdaIN has one level"),
         (("content.png", "style.png", "--method", "wct", "--levels", "4"), "encoder4.npz is missing"),
         (("style.png", "--texture", "--original-colors", "after"), "--original-colors"),
         (("style.png", "--texture", "--max-pixels", "100"), "more than --max-pixels"),

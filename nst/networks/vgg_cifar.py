@@ -10,7 +10,7 @@ from nst.networks.network import Network, Node
 from nst.networks.vgg import BLOCKS
 
 CIFAR10_MEAN = (125.3, 123.0, 113.9)  # of the red, green and blue of the 50 000 training pictures
-SIDE = 32  # pixels; five poolings leave one
+SIDE = 32  # pixels; four poolings leave two
 
 
 def vgg_cifar(
@@ -24,9 +24,10 @@ def vgg_cifar(
 ) -> Network:
     """Return the sixteen convolutions of VGG-19 and three fully connected layers, with fresh weights.
 
-    Each convolution and each fully connected layer, the last one too, is followed by a batch normalisation, and has
-    therefore no bias of its own: it would be subtracted again. Weights are drawn as He et al. (2015) do, from a normal
-    distribution with variance 2 / fan-in, so that signals keep their size from ReLU to ReLU; gammas are 1, betas 0.
+    There is no pooling after the last block, whose maps have 2 x 2 places already. Each convolution and each fully
+    connected layer, the last one too, is followed by a batch normalisation, and has therefore no bias of its own: it
+    would be subtracted again. Weights are drawn as He et al. (2015) do, from a normal distribution with variance
+    2 / fan-in, so that signals keep their size from ReLU to ReLU; gammas are 1, betas 0.
 
     Parameters
     ----------
@@ -46,8 +47,8 @@ def vgg_cifar(
     Returns
     -------
     Network
-        Nodes `input`, `conv1_1`, `norm1_1`, `relu1_1`, ..., `pool5`, `flatten`, `fc6`, `norm6`, `relu6`, `drop6`, ...,
-        `fc8`, `norm8`. Run with `training=rng` where `rng` is the generator from which dropout draws.
+        Nodes `input`, `conv1_1`, `norm1_1`, `relu1_1`, ..., `pool4`, ..., `relu5_4`, `flatten`, `fc6`, `norm6`,
+        `relu6`, `drop6`, ..., `fc8`, `norm8`. Run with `training=rng` where `rng` is the generator from which dropout draws.
     """
     rng = np.random.default_rng(seed)
     nodes = [Node("input", Preprocess(mean))]
@@ -59,8 +60,10 @@ def vgg_cifar(
             nodes.append(Node(f"conv{name}", Conv2d(he_normal(rng, (3, 3, channels, outputs)), padding=1)))
             nodes += [Node(f"norm{name}", fresh_norm(outputs)), Node(f"relu{name}", ReLU())]
             channels = outputs
-        nodes.append(Node(f"pool{block}", MaxPool2d(2)))
+        if block < len(BLOCKS["vgg19"]):
+            nodes.append(Node(f"pool{block}", MaxPool2d(2)))
     nodes.append(Node("flatten", Flatten()))
+    channels *= (SIDE // 16) ** 2
     for number, outputs in ((6, hidden), (7, hidden), (8, classes)):
         nodes.append(Node(f"fc{number}", Linear(he_normal(rng, (channels, outputs)))))
         nodes.append(Node(f"norm{number}", fresh_norm(outputs)))

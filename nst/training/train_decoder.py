@@ -34,7 +34,13 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     add("--steps", type=whole(100), default=recipe.steps, help="of all four, most of them the deepest one's")
     add("--batch", type=whole(1, 4096), default=recipe.batch, help="crops in a step")
-    add("--side", type=whole(16, 4096), default=recipe.side, metavar="PIXELS", help="of a crop")
+    add(
+        "--side",
+        type=whole(16, 4096),
+        default=recipe.side,
+        metavar="PIXELS",
+        help="of a crop, a multiple of 8",
+    )
     add(
         "--learning-rate",
         type=number(0, above=True),
@@ -81,6 +87,8 @@ def run(options: argparse.Namespace) -> int:
         raise NstError(
             f"cannot write {options.output}: the canonical format is HDF5, so the name must end in .h5"
         )
+    if options.side % 8:
+        raise NstError(f"--side {options.side}: slim halves a picture three times, so give a multiple of 8")
     session = DecoderSession(options, recipe_of(options))
     limit = time.monotonic() + 60 * options.stop_after if options.stop_after else float("inf")
     with interruptible() as interrupted:

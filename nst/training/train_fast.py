@@ -155,7 +155,11 @@ def _tell_layers(options: argparse.Namespace, recipe: FastRecipe, preset: FastRe
     """Say which layers stand in for those of the preset, where the network lacks them."""
     for kind in ("content", "style"):
         ours, theirs = (getattr(one, f"{kind}_layers") for one in (recipe, preset))
-        if getattr(recipe, f"{kind}_weight") and getattr(options, f"{kind}_layers") is None and ours != theirs:
+        if (
+            getattr(recipe, f"{kind}_weight")
+            and getattr(options, f"{kind}_layers") is None
+            and ours != theirs
+        ):
             told = [", ".join(name for name, _ in found) for found in (ours, theirs)]
             _say(options, f"{kind} layers: {told[0]}, as the network lacks some of {told[1]}")
 

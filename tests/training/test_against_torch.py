@@ -52,7 +52,7 @@ def oracle(torch, network: Network) -> tuple:
             elif kind == "fc":
                 x = x @ of["weight"]
             else:
-                x = x.flatten(1) if kind == "flatten" else torch.relu(x)
+                x = x.permute(0, 2, 3, 1).flatten(1) if kind == "flatten" else torch.relu(x)
         return x
 
     return tensors, forward

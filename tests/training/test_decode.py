@@ -177,7 +177,7 @@ def photographs(tmp_path) -> str:
 
 
 def test_a_stopped_training_goes_on_to_the_same_file(tmp_path, photographs, monkeypatch):
-    """Stopped and resumed at several steps, the door writes the decoders and the log of an uninterrupted run; the file
+    """Stopped and resumed at several steps, the door writes the decoders of an uninterrupted run; the file
     is one that paints, and knows what it was trained for."""
     monkeypatch.setattr(decode_session, "VALIDATED", 2)
     monkeypatch.setattr(decode_session, "SIDE", 16)
@@ -236,3 +236,9 @@ def test_the_door_refuses_what_it_cannot_write(tmp_path, photographs):
         main(["decoder", photographs, "-o", str(tmp_path / "d.npz")])
     with pytest.raises(NstError, match="does not exist"):
         main(["decoder", photographs, "-o", str(tmp_path / "no" / "d.h5")])
+
+
+def test_a_side_that_does_not_come_back_is_refused(tmp_path, photographs):
+    """A crop of 20 pixels would come back as 16 from the deepest layer: told before anything is read."""
+    with pytest.raises(NstError, match="--side 20: .* multiple of 8"):
+        main(["decoder", photographs, "--side", "20", "-o", str(tmp_path / "out.h5")])
