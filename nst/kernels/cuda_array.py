@@ -90,6 +90,7 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     def fill(self, value: float) -> None:
         """Put one number everywhere."""
         self._check_writeable()
+        self._check_float()
         arithmetic.fill.over(self.size, self.data, value, self.size)
 
     def max(self, initial: float) -> float:
@@ -105,6 +106,7 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         if key is None:
             return self.reshape(1, *self.shape)
         (n, height, width, channels), rows, columns = self._box(key)
+        self._check_float()
         if (len(rows), len(columns)) == (height, width):
             return self.copy()
         found = DeviceArray((n, len(rows), len(columns), channels))
@@ -119,6 +121,7 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         (n, height, width, channels), rows, columns = self._box(key)
         if value.shape != (n, len(rows), len(columns), channels):
             raise ValueError(f"an array of shape {value.shape} does not fill {key} of {self.shape}")
+        self._check_float()
         here, there = (height, width, rows.start, columns.start), (len(rows), len(columns), 0, 0)
         size = (len(rows), len(columns), channels, value.size)
         arithmetic.box.over(value.size, value.data, *there, self.data, *here, *size)
@@ -138,8 +141,7 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def _affine(self, scale: float, shift: float, out: DeviceArray | None = None) -> DeviceArray:
         out = _target(self, out)
-        if self.dtype != FLOAT32:
-            raise TypeError(f"arithmetic on the card is float32, and not {self.dtype}")
+        self._check_float()
         arithmetic.affine.over(self.size, self.data, scale, shift, out.data, self.size)
         return out
 
@@ -173,6 +175,11 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         if len(n) != self.shape[0] or len(channels) != self.shape[3] or rows.step != 1 or columns.step != 1:
             raise TypeError(f"from {self.shape} on the card only boxes of pixels are cut, not {key}")
         return self.shape, rows, columns
+
+    def _check_float(self) -> None:
+        """Kernels have one signature, and what they are given is not looked at."""
+        if self.dtype != FLOAT32:
+            raise TypeError(f"arithmetic on the card is float32, and not {self.dtype}")
 
     def _check_writeable(self) -> None:
         if not self.writeable:

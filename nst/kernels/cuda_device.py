@@ -43,7 +43,13 @@ for _settings in (
 
 def unavailable() -> str | None:
     """Return in a few words why no kernel can run here, or None when one can."""
-    if SIMULATED or cuda.is_available():
+    if SIMULATED:
+        return None
+    if cuda.is_available():
+        try:
+            cuda.current_context()  # which another process may have for itself alone, or leave no room for
+        except Exception as found:  # a driver's errors have no common kind
+            return f"the card cannot be used ({found!s:.200})"
         return None
     try:
         error = cuda.cuda_error()
@@ -231,7 +237,7 @@ class Pool:
         self.held = self.used
         if not SIMULATED:
             synchronize()
-            cuda.current_context().deallocations.clear()
+            cuda.current_context().memory_manager.deallocations.clear()
 
     def reset_peak(self) -> None:
         """Let `peak` count from what is on loan now."""

@@ -48,7 +48,8 @@ def vgg_cifar(
     -------
     Network
         Nodes `input`, `conv1_1`, `norm1_1`, `relu1_1`, ..., `pool4`, ..., `relu5_4`, `flatten`, `fc6`, `norm6`,
-        `relu6`, `drop6`, ..., `fc8`, `norm8`. Run with `training=rng` where `rng` is the generator from which dropout draws.
+        `relu6`, `drop6`, ..., `fc8`, `norm8`. Run with `training=rng` where `rng` is the generator from which dropout
+        draws.
     """
     rng = np.random.default_rng(seed)
     nodes = [Node("input", Preprocess(mean))]

@@ -104,6 +104,8 @@ def test_what_would_travel_unseen_is_refused():
         lambda: x + random(2, 3),
         lambda: np.exp(x),
         lambda: x[0],
+        lambda: put(np.zeros(3, np.uint8)).fill(1),
+        lambda: np.zeros_like(put(np.zeros((1, 2, 2, 1), np.uint8))),
     ):
         with pytest.raises(TypeError):
             refused()

@@ -20,7 +20,7 @@ def test_it_has_as_many_parameters_as_the_paper_and_the_head_say():
 
 
 def test_layers_stand_in_the_order_of_the_paper():
-    """Convolution, normalisation, ReLU; a pool after each block but the last; dropout after the hidden layers of the head."""
+    """Convolution, normalisation, ReLU; a pool after each block but the last; dropout after each hidden layer."""
     names = vgg_cifar(width=8, hidden=16).names
     assert names[:8] == [
         "input",

@@ -240,5 +240,5 @@ def test_the_door_refuses_what_it_cannot_write(tmp_path, photographs):
 
 def test_a_side_that_does_not_come_back_is_refused(tmp_path, photographs):
     """A crop of 20 pixels would come back as 16 from the deepest layer: told before anything is read."""
-    with pytest.raises(NstError, match="--side 20: .* multiple of 8"):
+    with pytest.raises(NstError, match=r"--side 20: .* multiple of 8"):
         main(["decoder", photographs, "--side", "20", "-o", str(tmp_path / "out.h5")])
