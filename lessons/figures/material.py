@@ -11,6 +11,13 @@ from PIL import Image
 from lessons.figures.drawing import Drawn, figure
 from nst.formats.known import find_weights
 
+PAIRS = (
+    ("photos/kodim23.png", "paintings/van_gogh_starry_night_1889.jpg"),
+    ("photos/skimage_astronaut.png", "paintings/kandinsky_composition_vii_1913.jpg"),
+    ("photos/kodim19.png", "paintings/hokusai_great_wave_1831.jpg"),
+)
+"""Photographs and paintings: the three pairs on which networks are compared, too."""
+
 
 def images() -> Path:
     """Return the folder `images` beside that of the weights, which `NST_WEIGHTS` names. It need not be there."""

@@ -22,7 +22,7 @@ from lessons.figures.drawing import (
     svg,
     text,
 )
-from lessons.figures.material import images, needing
+from lessons.figures.material import PAIRS, images, needing
 from nst import formats
 from nst.formats.known import bundled_weights, find_weights
 from nst.networks import build
@@ -30,11 +30,6 @@ from nst.pruning.distance import STYLE_TAPS, judge, paint
 from nst.pruning.source import square
 
 LOG = Path(__file__).parents[2] / "weights" / "slim.csv"
-PAIRS = (
-    ("photos/kodim23.png", "paintings/van_gogh_starry_night_1889.jpg"),
-    ("photos/skimage_astronaut.png", "paintings/kandinsky_composition_vii_1913.jpg"),
-    ("photos/kodim19.png", "paintings/hokusai_great_wave_1831.jpg"),
-)
 SIZE, SHOWN = 256, 176
 
 

@@ -24,7 +24,7 @@ from lessons.figures.drawing import (
     svg,
     text,
 )
-from lessons.figures.material import images, needing
+from lessons.figures.material import PAIRS, images, needing
 from nst.feedforward.transforms import WCT, AdaIN, Transform
 from nst.feedforward.universal import Universal, shares_of
 from nst.formats.codec_files import read_adain, read_slim, read_wct
@@ -32,11 +32,6 @@ from nst.networks.codecs import Codec
 from nst.pruning.source import square
 
 LOG = Path(__file__).parents[2] / "weights" / "slim-decoders.csv"
-PAIRS = (
-    ("photos/kodim23.png", "paintings/van_gogh_starry_night_1889.jpg"),
-    ("photos/skimage_astronaut.png", "paintings/kandinsky_composition_vii_1913.jpg"),
-    ("photos/kodim19.png", "paintings/hokusai_great_wave_1831.jpg"),
-)
 SIZE, SHOWN = 384, 176
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 VGG = "adain_decoder.npz", "distilled_vgg19_decoder5.npz"

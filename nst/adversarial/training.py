@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from nst.images import save
 from nst.npz import family, read_npz, write_npz
 from nst.report import Progress
 from nst.session.interrupt import interruptible
-from nst.session.outputs import refuse_overwriting
+from nst.session.outputs import check_network, refuse_overwriting
 from nst.training.average import Average, labelled, take
 
 FORMAT = "nst adversarial training 1"
@@ -41,10 +40,7 @@ class Files:
     """
 
     def __init__(self, output: str, inputs: list[str]) -> None:
-        self.network = Path(output)
-        folder = self.network.parent
-        if self.network.suffix != ".npz" or not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise NstError(f"cannot write {output}: name an .npz file in a folder that can be written into")
+        self.network = check_network(output)
         self.sheet = self.network.with_suffix(".png")
         self.log = self.network.with_suffix(".log.jsonl")
         self.checkpoint = self.network.with_suffix(CHECKPOINT)

@@ -70,6 +70,20 @@ class Outputs:
         )
 
 
+def check_network(output: str) -> Path:
+    """Return the path of a network that is to be written.
+
+    Raises
+    ------
+    NstError
+        When it is no .npz file, or its folder cannot be written into.
+    """
+    path = Path(output)
+    if path.suffix != ".npz" or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise NstError(f"cannot write {output}: name an .npz file in a folder that can be written into")
+    return path
+
+
 def refuse_overwriting(output: str, targets: Iterable[Path], inputs: Sequence[str | Path]) -> None:
     """Raise an `NstError` when a file that `--output` leads to is a folder, or one of the inputs."""
     inputs = [path for path in inputs if os.path.exists(path)]

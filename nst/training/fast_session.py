@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from nst.images import eight_bits
 from nst.networks import Network
 from nst.networks.generators import Design, plain
 from nst.report import Progress, duration
-from nst.session.outputs import refuse_overwriting, small, thin
+from nst.session.outputs import check_network, refuse_overwriting, small, thin
 from nst.training.crops import Crops
 from nst.training.fast_loss import Perceptual
 from nst.training.fast_recipe import FastRecipe
@@ -69,9 +68,7 @@ class Files:
     """
 
     def __init__(self, output: str, inputs: Sequence[str | Path]) -> None:
-        self.net, folder = Path(output), Path(output).parent
-        if self.net.suffix != ".npz" or not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise NstError(f"cannot write {output}: name an .npz file in a folder that can be written into")
+        self.net = check_network(output)
         self.checkpoint, self.report = (self.net.with_suffix(end) for end in (".checkpoint.npz", ".html"))
         refuse_overwriting(output, (self.net, self.checkpoint, self.report), inputs)
 

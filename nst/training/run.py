@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import shlex
 import sys
 import time
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,7 @@ from nst.errors import NstError, printable
 from nst.formats.trained import write_trained
 from nst.report import Progress
 from nst.session.interrupt import interruptible
-from nst.session.outputs import refuse_overwriting
+from nst.session.outputs import check_network, refuse_overwriting
 from nst.training import watch
 from nst.training.arguments import FREE, checkpoint_path, command_line, spelled
 from nst.training.dry_run import foretold
@@ -54,10 +52,7 @@ class Files:
     """
 
     def __init__(self, output: str, inputs: list[str]) -> None:
-        self.network = Path(output)
-        folder = self.network.parent
-        if self.network.suffix != ".npz" or not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise NstError(f"cannot write {output}: name an .npz file in a folder that can be written into")
+        self.network = check_network(output)
         self.log = self.network.with_suffix(".log.jsonl")
         self.report = self.network.with_suffix(".html")
         self.checkpoint = checkpoint_path(output)

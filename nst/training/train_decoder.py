@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import time
-from pathlib import Path
 
 from nst.cli import Parser
 from nst.errors import NstError
 from nst.session.values import number, whole
 from nst.training.decoding import Decoding
+from nst.training.sittings import add_sittings, check_output, sit
 
 DESCRIPTION = """Teach decoders, from random weights, to make pictures of the features of slim, the network that comes
 with nst, by photographs of any kind: from relu1_1, then from relu2_1, relu3_1 and relu4_1. `python -m nst.universal`
@@ -59,42 +58,17 @@ def add(commands: argparse._SubParsersAction) -> None:
         default=recipe.style_weight,
         help="of mean and deviation, for the deepest; 0: plain reconstruction alone",
     )
-    add("--seed", type=whole(0), default=recipe.seed)
-    add("--dtype", choices=("float32", "float16"), default="float16", help="of the result")
-    add(
-        "--report-every",
-        type=whole(1),
-        default=250,
-        metavar="STEPS",
-        help="between two lines of the log, and two checkpoints",
-    )
-    add(
-        "--stop-after",
-        type=number(0, above=True),
-        metavar="MINUTES",
-        help="leave a checkpoint then, and stop",
-    )
-    add("--resume", action="store_true", help="go on from the checkpoint beside the output")
-    add("--workers", type=whole(0, 64), default=1, help="threads that prepare crops")
+    add_sittings(it, recipe.seed)
 
 
 def run(options: argparse.Namespace) -> int:
     """Train, or go on with it; write decoders, log and curve."""
-    from nst.session.interrupt import interruptible
     from nst.training.decode_session import DecoderSession
 
-    if Path(options.output).suffix != ".h5":
-        raise NstError(
-            f"cannot write {options.output}: the canonical format is HDF5, so the name must end in .h5"
-        )
+    check_output(options.output)
     if options.side % 8:
         raise NstError(f"--side {options.side}: slim halves a picture three times, so give a multiple of 8")
-    session = DecoderSession(options, recipe_of(options))
-    limit = time.monotonic() + 60 * options.stop_after if options.stop_after else float("inf")
-    with interruptible() as interrupted:
-        for line in session.run(lambda: interrupted() or time.monotonic() > limit):
-            print(line, flush=True)
-    return 0
+    return sit(DecoderSession(options, recipe_of(options)), options)
 
 
 def recipe_of(options: argparse.Namespace) -> Decoding:

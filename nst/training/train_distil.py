@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import time
-from pathlib import Path
 
 from nst.cli import Parser
-from nst.errors import NstError
 from nst.session.values import number, whole
 from nst.training.distillation import Distillation
+from nst.training.sittings import add_sittings, check_output, sit
 
 DESCRIPTION = """Teach a narrow VGG, from random weights, to tell the features of VGG-19, by photographs of any kind.
 What it becomes serves style transfer as its teacher does."""
@@ -50,40 +48,15 @@ def add(commands: argparse._SubParsersAction) -> None:
         metavar="N",
         help="pictures that the student paints, four times, and learns from; 0 for none",
     )
-    add("--seed", type=whole(0), default=recipe.seed)
-    add("--dtype", choices=("float32", "float16"), default="float16", help="of the result")
-    add(
-        "--report-every",
-        type=whole(1),
-        default=250,
-        metavar="STEPS",
-        help="between two lines of the log, and two checkpoints",
-    )
-    add(
-        "--stop-after",
-        type=number(0, above=True),
-        metavar="MINUTES",
-        help="leave a checkpoint then, and stop",
-    )
-    add("--resume", action="store_true", help="go on from the checkpoint beside the output")
-    add("--workers", type=whole(0, 64), default=1, help="threads that prepare crops")
+    add_sittings(it, recipe.seed)
 
 
 def run(options: argparse.Namespace) -> int:
     """Distil, or go on with it; write weights, log and curve."""
-    from nst.session.interrupt import interruptible
     from nst.training.distil_session import Session
 
-    if Path(options.output).suffix != ".h5":
-        raise NstError(
-            f"cannot write {options.output}: the canonical format is HDF5, so the name must end in .h5"
-        )
-    session = Session(options, recipe_of(options))
-    limit = time.monotonic() + 60 * options.stop_after if options.stop_after else float("inf")
-    with interruptible() as interrupted:
-        for line in session.run(lambda: interrupted() or time.monotonic() > limit):
-            print(line, flush=True)
-    return 0
+    check_output(options.output)
+    return sit(Session(options, recipe_of(options)), options)
 
 
 def recipe_of(options: argparse.Namespace) -> Distillation:
