@@ -40,7 +40,7 @@ from nst.kernels.reference import NO_PADDING, Pair, Sides
 from nst.kernels.reference_padding import pad_backward, pad_forward
 from nst.kernels.reference_windows import out_size
 from nst.kernels.threads import one_at_a_time
-from nst.kernels.vectors import SIMD
+from nst.kernels.vectors import NARROW, SIMD
 
 __all__ = [
     "adam_step",
@@ -76,6 +76,7 @@ __all__ = [
 ]
 
 FEW = 24  # input channels; a panel of fewer outputs would be mostly empty
+MOST = 10  # columns side by side: more would gain little, and the last of a row are computed in vain
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,17 @@ class Filters(reference.Filters):
     def panels(self) -> cpu_direct.Panels:
         """The weights for the direct convolution."""
         return cpu_direct.panels(self.weight, self.groups)
+
+    @cached_property
+    def at_once(self) -> int:
+        """How many columns of few outputs are computed side by side, where neighbours share what they look at."""
+        shared = self.groups == 1 and self.weight.shape[1] > self.stride[1]
+        return max(1, min(MOST, NARROW // self.weight.shape[3])) if shared else 1
+
+    @cached_property
+    def side_by_side(self) -> cpu_direct.Panels:
+        """The weights for the direct convolution of few outputs."""
+        return cpu_direct.panels(cpu_direct.side_by_side(self.weight, self.stride[1], self.at_once))
 
     @cached_property
     def turned(self) -> cpu_direct.Panels:
@@ -198,9 +210,20 @@ def conv2d_relu_forward(
     if SIMD == "plain":
         how = filters.stride, filters.padding, filters.groups
         return reference.rectify(cpu_plain.conv2d_forward(x, filters.weight, bias, *how), pool, relu)
-    y = memory.empty(filters.output_shape(x.shape))
-    cpu_direct.convolve(source(x), filters.panels, bias, y, filters.stride, filters.padding, relu=relu)
+    y = _direct(x, filters, bias, relu)
     return reference.rectify(y, pool) if pool else (y, y if relu else None)
+
+
+def _direct(x: np.ndarray, filters: Filters, bias: np.ndarray | None, relu: bool) -> np.ndarray:
+    """Return the direct convolution, of few outputs several columns at once."""
+    (n, height, width, channels), (down, across) = filters.output_shape(x.shape), filters.stride
+    at_once = filters.at_once if filters.at_once <= width else 1
+    panels = filters.panels if at_once == 1 else filters.side_by_side
+    bias = None if bias is None else np.tile(bias, at_once)
+    columns = -(-width // at_once)
+    y = memory.empty((n, height, columns, at_once * channels))
+    cpu_direct.convolve(source(x), panels, bias, y, (down, at_once * across), filters.padding, relu=relu)
+    return np.ascontiguousarray(y.reshape(n, height, columns * at_once, channels)[:, :, :width])
 
 
 @one_at_a_time

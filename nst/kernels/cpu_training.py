@@ -2,8 +2,9 @@
 
 Both ways are products of a transposed matrix with another, summed over all places of all pictures:
 
-- *direct*, for any convolution: dW = X^T dY, where a row of X holds the pixels that one window sees. X is never whole
-  in memory; each task gathers the columns that it needs, for some hundred windows at a time.
+- *direct*, for any convolution: for each row i of taps dW[i]^T = dY^T X[i], where a row of X[i] holds what one window
+  sees through them. These numbers lie side by side in the picture, and from one window to the next it is as far as from
+  one pixel to the next, so that X need not be made.
 - *Winograd*, for 3x3 at stride 1: `nst.kernels.winograd_gradients`. One such product for each of the 36 values of a
   tile, over a sixteenth of the places: 4 times fewer multiplications.
 
@@ -20,18 +21,34 @@ import numpy as np
 
 from nst.kernels import memory
 from nst.kernels.compiled import jit
+from nst.kernels.cpu_windows import copy_pixels, source
 from nst.kernels.parallel import given, parallel
 from nst.kernels.reference_windows import NO_PADDING, Pair, Sides
 from nst.kernels.threads import one_at_a_time
-from nst.kernels.vectors import BYTES, COLUMNS, FLOATS, PANEL, ROWS, WIDTH, multiply, round_up
+from nst.kernels.vectors import (
+    BYTES,
+    COLUMNS,
+    FLOATS,
+    NARROW,
+    NARROW_ROWS,
+    PANEL,
+    ROWS,
+    WIDTH,
+    multiply,
+    multiply_add,
+    multiply_add_narrow,
+    multiply_add_vector,
+    round_up,
+)
 from nst.kernels.winograd_gradients import spread2, spread4, taps2, taps4
 from nst.kernels.winograd_points import F2, F4, Matrices
 from nst.kernels.winograd_transforms import read2, read4
 
 PLACES = 256  # windows that a float32 sum runs over
-ROWS_OF_A_TASK = 16 * ROWS  # rows of dW
+SUMS = 32 * 1024  # numbers of dW for one task, but for at least
+CHANNELS = 48  # of dy
 TILES = 256  # tiles that a float32 sum runs over
-FEW = 16  # channels below which the transforms would cost more than they save
+FEW = 32  # channels below which the transforms, and what is empty of panels, cost more than they save
 PANEL_BYTES = PANEL * FLOATS
 
 
@@ -62,87 +79,106 @@ def _cheapest(size: Pair) -> Matrices | None:
     return costs[min(costs)]
 
 
+class Cut(NamedTuple):
+    """How the direct way is cut."""
+
+    kh: int
+    kw: int
+    sh: int
+    sw: int
+    top: int
+    left: int
+    channels: int  # of dy at once
+    block: int  # these, rounded up to whole products
+    width: int  # of a panel of kw C_in numbers
+
+
 def _direct(dy, x, weight_shape, stride, padding):
-    """dW = X^T dY, in blocks of rows of dW and, where these are few, of windows as well."""
-    *_, c_out = weight_shape
-    rows = int(np.prod(weight_shape[:3]))
-    places = dy.size // c_out
-    blocks = -(-rows // ROWS_OF_A_TASK)
-    parts = max(1, min(places // (4 * PLACES), 16 // blocks))
-    sums = np.empty((parts, round_up(rows, ROWS_OF_A_TASK), round_up(c_out, PANEL)))
+    """dW^T = dY^T X for each row of taps: a window's row is kw C_in numbers that lie side by side in the picture."""
+    kh, kw, c_in, c_out = weight_shape
+    if (kh, kw, *stride) == (1, 1, 1, 1) and padding == NO_PADDING:  # a map is one row then
+        dy, x = dy.reshape(1, 1, -1, c_out), x.reshape(1, 1, -1, c_in)
+    rows, line = len(dy) * dy.shape[1], kw * c_in
+    width = next((w for w in (PANEL, NARROW) if -line % w < w // 2), WIDTH)
+    blocks = -(-c_out // max(CHANNELS, SUMS // (kh * round_up(line, width))))
+    channels = -(-c_out // blocks)
+    block = round_up(channels, ROWS if width == PANEL else NARROW_ROWS)
+    parts = max(1, min(rows, rows * dy.shape[2] // (4 * PLACES), 16 // blocks))
     (top, _), (left, _) = padding
-    geometry = *weight_shape[:2], *stride, top, left
-    _sum_over_windows(parts * blocks, x, dy, geometry, sums)
-    return sums.sum(axis=0)[:rows, :c_out].astype(np.float32).reshape(weight_shape)
+    cut = Cut(kh, kw, *stride, top, left, channels, block, width)
+    sums = np.empty((parts, blocks, kh, block, round_up(line, width)))
+    _sum_over_rows(parts * blocks, cut, source(x), dy, sums)
+    found = sums.sum(axis=0)[:, :, :channels, :line].astype(np.float32)
+    return found.transpose(1, 3, 0, 2).reshape(kh, kw, c_in, -1)[..., :c_out].copy()
 
 
 @parallel
-def _sum_over_windows(task, arguments):
-    """sums[part, r, o] = sum over the windows of a part of x at tap and channel r, times dy[..., o]."""
-    x, dy, (kh, kw, sh, sw, top, left), sums = given(arguments)
+def _sum_over_rows(task, arguments):
+    """sums[part, block, i, o, (j, c)] = sum over the places of a part of dy[..., o] times x at tap (i, j)."""
+    p, source, dy, sums = given(arguments)
     images, height, width, c_out = dy.shape
-    places, blocks = images * height * width, sums.shape[1] // ROWS_OF_A_TASK
-    share = -(-places // sums.shape[0])
-    part, first = task // blocks, task % blocks * ROWS_OF_A_TASK
-    count = min(ROWS_OF_A_TASK, kh * kw * x.shape[3] - first)
-    seen = np.zeros((PLACES, ROWS_OF_A_TASK), np.float32)
-    panel = np.zeros((PLACES, PANEL), np.float32)
-    product = np.empty((ROWS_OF_A_TASK, PANEL), np.float32)
-    total = sums[part, first : first + ROWS_OF_A_TASK]
+    parts, blocks, _, block, line = sums.shape
+    part, c_in = task // blocks, source.pixels.shape[3]
+    first = task % blocks * p.channels
+    channels = min(p.channels, c_out - first)
+    slopes = np.zeros((PLACES, block), np.float32)
+    pixels = np.zeros(((PLACES - 1) * p.sw + p.kw) * c_in + PANEL, np.float32)
+    found = np.zeros((p.kh, block, line), np.float32)
+    total, held = sums[part, task % blocks], 0
     total[:] = 0
-    end = min(places, (part + 1) * share)
-    for start in range(part * share, end, PLACES):
-        depth = min(PLACES, end - start)
-        _gather(x, kw, sh, sw, top, left, height, width, start, depth, first, count, seen)
-        for column in range(0, sums.shape[2], PANEL):
-            wide = min(PANEL, c_out - column)
-            for p in range(depth):
-                pixels, to = dy.reshape(-1)[(start + p) * c_out + column :], panel[p]
-                for v in range(wide):
-                    to[v] = pixels[v]
-            for r in range(0, count, ROWS):
-                multiply(
-                    seen.ctypes.data + r * FLOATS, FLOATS, ROWS_OF_A_TASK * FLOATS,
-                    panel.ctypes.data, PANEL_BYTES, product.ctypes.data + r * PANEL_BYTES, PANEL_BYTES, depth,
-                    panel.ctypes.data,
-                )  # fmt: skip
-            for r in range(count):
-                sum_here, product_here = total[r, column : column + PANEL], product[r]
-                for v in range(PANEL):
-                    sum_here[v] += product_here[v]
+    for row in range(images * height * part // parts, images * height * (part + 1) // parts):
+        n, i = row // height, row % height
+        for start in range(0, width, PLACES):
+            count = min(PLACES, width - start)
+            if held + count > PLACES:
+                _flush(found, total)
+                held = 0
+            held += count
+            _copy_slopes(
+                dy.reshape(-1), (row * width + start) * c_out + first, c_out, count, channels, slopes
+            )
+            for ky in range(p.kh):
+                across = (count - 1) * p.sw + p.kw
+                copy_pixels(source, n, i * p.sh + ky - p.top, start * p.sw - p.left, across, 0, c_in, pixels)
+                _add_products(p, slopes, count, pixels, p.sw * c_in * FLOATS, found[ky])
+    _flush(found, total)
 
 
 @jit
-def _gather(x, kw, sh, sw, top, left, height, width, start, depth, first, count, seen):
-    """seen[p, :count] = what window `start + p` sees at the taps and channels `first`, `first + 1` ... of dW's rows."""
-    channels = x.shape[3]
-    done = 0
-    while done < count:
-        tap, channel = (first + done) // channels, (first + done) % channels
-        run = min(channels - channel, count - done)
-        image, below, across = start // (width * height), start // width % height, start % width
-        for p in range(
-            depth
-        ):  # the place is counted on: three divisions for each cost more than what they look up
-            i, j = below * sh - top + tap // kw, across * sw - left + tap % kw
-            inside = 0 <= i < x.shape[1] and 0 <= j < x.shape[2]
-            if run < FEW:  # as of a picture: one by one is faster than the two slices that a longer run wants
-                for c in range(run):
-                    seen[p, done + c] = x[image, i, j, channel + c] if inside else np.float32(0)
+def _copy_slopes(dy, place, step, count, channels, slopes):
+    """slopes[k, o] = dy[place + k step + o]. Unsigned indices: numba would ask of others whether they are negative."""
+    for k in range(count):
+        here, to = np.uint64(place + k * step), slopes[k]
+        for o in range(np.uint64(channels)):
+            to[o] = dy[here + o]
+
+
+@jit
+def _flush(found, total):
+    """Add what float32 has summed up to the total, and begin anew."""
+    for ky in range(found.shape[0]):
+        for o in range(found.shape[1]):
+            here, there = found[ky, o], total[ky, o]
+            for v in range(here.size):
+                there[v] += here[v]
+                here[v] = 0
+
+
+@jit
+def _add_products(p, slopes, count, pixels, step, found):
+    """found[o, v] += sum over `count` places of slopes[place, o] pixels[place step + v]."""
+    block, line = found.shape
+    row = line * FLOATS
+    for v in range(0, line, p.width):
+        b = pixels.ctypes.data + v * FLOATS
+        for o in range(0, block, ROWS if p.width == PANEL else NARROW_ROWS):
+            a, c = slopes.ctypes.data + o * FLOATS, found.ctypes.data + o * row + v * FLOATS
+            if p.width == PANEL:
+                multiply_add(a, FLOATS, block * FLOATS, b, step, c, row, count, b)
+            elif p.width == NARROW:
+                multiply_add_narrow(a, FLOATS, block * FLOATS, b, step, c, row, count, b)
             else:
-                to = seen[p, done : done + run]
-                if inside:
-                    pixels = x[image, i, j, channel : channel + run]
-                    for c in range(run):
-                        to[c] = pixels[c]
-                else:
-                    to[:] = 0
-            across += 1
-            if across == width:
-                across, below = 0, below + 1
-                if below == height:
-                    below, image = 0, image + 1
-        done += run
+                multiply_add_vector(a, FLOATS, block * FLOATS, b, step, c, row, count, b)
 
 
 class Plan(NamedTuple):

@@ -19,16 +19,19 @@ def pad_forward(x: np.ndarray, padding: Sides, mode: str) -> np.ndarray:
 
 def pad_backward(dy: np.ndarray, padding: Sides, mode: str) -> np.ndarray:
     """Return the gradient of the image inside, given `dy`, that of the padded one."""
-    return _fold(_fold(dy, 2, *padding[1], mode), 1, *padding[0], mode)
+    (top, bottom), (left, right) = padding
+    if mode != "zero":
+        dy = dy.copy()
+        _fold(np.moveaxis(dy, 2, 0), left, right, mode)
+        _fold(np.moveaxis(dy, 1, 0), top, bottom, mode)
+    return dy[:, top : dy.shape[1] - bottom, left : dy.shape[2] - right].copy()
 
 
-def _fold(dy: np.ndarray, axis: int, before: int, after: int, mode: str) -> np.ndarray:
-    """Return `dy` without the padding of one axis, whose strips are added to the places that they showed."""
-    strips = np.moveaxis(dy, axis, 0)
+def _fold(strips: np.ndarray, before: int, after: int, mode: str) -> None:
+    """Add the padding of the first axis to the places that it showed."""
     end = len(strips) - after
     n = end - before
-    inside = strips[before:end].copy()
-    first, last = strips[:before], strips[end:]
+    inside, first, last = strips[before:end], strips[:before], strips[end:]
     if mode == "reflect":
         inside[1 : 1 + before] += first[::-1]
         inside[n - 1 - after : n - 1] += last[::-1]
@@ -38,4 +41,3 @@ def _fold(dy: np.ndarray, axis: int, before: int, after: int, mode: str) -> np.n
     elif mode == "replicate":
         inside[0] += first.sum(axis=0)
         inside[-1] += last.sum(axis=0)
-    return np.moveaxis(inside, 0, axis)

@@ -45,6 +45,34 @@ def test_winograds_way_is_the_definition(case, matrices):
     assert_close(found, expected, length=4 * dy.size // shape[-1])
 
 
+# the shape of x, kernel, outputs, stride, padding: panels of each width and parts of them, several blocks of outputs,
+# more places in a row than one sum runs over, several parts, and windows that see padding alone
+DIRECT = [
+    ((2, 9, 7, 3), (3, 3), 16, (1, 1), ((1, 1), (1, 1))),
+    ((1, 6, 600, 16), (3, 3), 3, (1, 1), ((0, 0), (1, 0))),
+    ((1, 41, 70, 32), (3, 2), 9, (2, 3), ((1, 0), (0, 1))),
+    ((3, 12, 12, 20), (5, 4), 130, (2, 1), ((2, 2), (4, 0))),
+    ((2, 33, 35, 24), (1, 1), 67, (1, 1), ((0, 0), (0, 0))),
+    ((2, 5, 5, 7), (1, 1), 5, (2, 2), ((0, 0), (0, 0))),
+    ((4, 1, 1, 10), (3, 3), 50, (1, 1), ((1, 1), (1, 1))),
+]
+
+
+@pytest.mark.parametrize("case", DIRECT, ids=str)
+def test_the_direct_way_is_the_definition(case):
+    """Whatever the shape, it agrees with the definition in float64, to the rounding of a sum."""
+    shape, kernel, c_out, stride, padding = case
+    rng, weight_shape = np.random.default_rng(0), (*kernel, shape[3], c_out)
+    x = rng.standard_normal(shape, np.float32)
+    out = reference.conv2d_forward(x, np.zeros(weight_shape, np.float32), None, stride, padding).shape
+    dy = rng.standard_normal(out, np.float32)
+    found = cpu_training._direct(dy, x, weight_shape, stride, padding)
+    how = weight_shape, stride, padding
+    expected = reference.conv2d_backward_weights(dy.astype(np.float64), x.astype(np.float64), *how)
+    assert found.dtype == np.float32
+    assert_close(found, expected, length=dy.size // c_out)
+
+
 def test_the_cheapest_way_is_chosen():
     """Large maps take large tiles, maps of 2 x 2 small ones, and a map of one pixel none."""
     assert cpu_training._cheapest((32, 32)) is F4
@@ -52,10 +80,11 @@ def test_the_cheapest_way_is_chosen():
     assert cpu_training._cheapest((1, 1)) is None
 
 
-def test_a_sum_over_many_tiles_keeps_its_digits():
+@pytest.mark.parametrize("channels", [4, 32], ids=["direct", "Winograd"])
+def test_a_sum_over_many_places_keeps_its_digits(channels):
     """Over a quarter of a megapixel of positive numbers the error stays that of a short sum."""
     rng = np.random.default_rng(0)
-    dy, x = rng.uniform(0.5, 1, (2, 1, 512, 512, 16)).astype(np.float32)
-    found = cpu_training.conv2d_backward_weights(dy, x, (3, 3, 16, 16), padding=((1, 1), (1, 1)))
+    dy, x = rng.uniform(0.5, 1, (2, 1, 512, 512, channels)).astype(np.float32)
+    found = cpu_training.conv2d_backward_weights(dy, x, (3, 3, channels, channels), padding=((1, 1), (1, 1)))
     middle = np.tensordot(x[0].astype(np.float64), dy[0].astype(np.float64), axes=((0, 1),) * 2)
     np.testing.assert_allclose(found[1, 1], middle, rtol=1e-5)
