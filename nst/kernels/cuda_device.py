@@ -18,12 +18,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numba import cuda
+
+from nst.kernels import cuda_kept
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0")
 THREADS = 4 if SIMULATED else 256  # of a block; a power of two, for sums that halve
@@ -100,12 +102,25 @@ class Kernel:
     @cached_property
     def compiled(self) -> Any:
         """What numba makes of it for this card."""
-        return cuda.jit(self.signature)(self.function)
+        return cuda_kept.compiled(self.function, self.signature)
 
     def __getitem__(self, how: tuple) -> Callable[..., None]:
         """Return what launches it: `kernel[blocks, threads](*arguments)`; both may be tuples."""
-        blocks, threads = how
-        return self.compiled[blocks, threads, stream()]
+        return partial(self._launch, how)
+
+    def _launch(self, how: tuple, *arguments: object) -> None:
+        """Queue it; DeviceMemoryError when the card has no room for its code or for what its threads put aside."""
+        for last in (False, True):
+            try:
+                return self.compiled[(*how, stream())](*arguments)
+            except Exception as error:
+                if not _is_full(error):
+                    raise
+                if last:
+                    raise DeviceMemoryError(
+                        f"the card has no room to run {self.name} beside {pool.used / 1e6:.0f} MB of arrays"
+                    ) from error
+            pool.release()  # what is kept for others
 
     def over(self, count: int, *arguments: object) -> None:
         """Launch it for `count` numbers, of which each thread takes every (number of all threads)-th."""

@@ -9,7 +9,7 @@ import pytest
 
 from nst import kernels
 from nst.kernels.cuda_array import DeviceArray, put, to_host
-from nst.kernels.cuda_device import DeviceMemoryError, pool
+from nst.kernels.cuda_device import DeviceMemoryError, Kernel, pool
 from nst.optimizers.dot import finite, largest
 from nst.optimizers.step import sealed
 
@@ -172,3 +172,48 @@ def test_out_of_memory():
     with pytest.raises(DeviceMemoryError, match=r"1 MB more do not fit on the card: .* of \d+ MB are in use"):
         DeviceArray((200_000,))
     assert kept.size
+
+
+class Full(Exception):
+    """As CUDA says it."""
+
+    def __str__(self) -> str:
+        return "CUDA_ERROR_OUT_OF_MEMORY: The API call failed because it was unable to allocate enough memory"
+
+
+class Failing:
+    """A compiled kernel whose first launches fail."""
+
+    def __init__(self, times: int, error: Exception) -> None:
+        self.times, self.error, self.done = times, error, []
+
+    def __getitem__(self, how: tuple):
+        def launch(*arguments):
+            self.times -= 1
+            if self.times >= 0:
+                raise self.error
+            self.done.append((how[:2], arguments))
+
+        return launch
+
+
+def test_a_launch_that_finds_no_room():
+    """It gives back what is kept for others and tries once more; if that is not enough it says so."""
+    kernel = Kernel(lambda x: None, "void(f4)")
+    kernel.compiled = Failing(1, Full())
+    put(random(3, 1000, 1000))
+    pool.collect()
+    assert pool.held > pool.used
+    kernel[2, 4](1.0)
+    assert kernel.compiled.done == [((2, 4), (1.0,))] and pool.held == pool.used
+    kernel.compiled = Failing(2, Full())
+    with pytest.raises(DeviceMemoryError, match="no room"):
+        kernel[2, 4](1.0)
+
+
+def test_another_error_of_a_launch_stays_what_it_is():
+    """Only memory that is used up is worth a second try."""
+    kernel = Kernel(lambda x: None, "void(f4)")
+    kernel.compiled = Failing(1, ValueError("CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"))
+    with pytest.raises(ValueError):
+        kernel[2, 4](1.0)

@@ -13,7 +13,7 @@ from nst.cli import run_door
 from nst.engine import Layout, StyleTransfer, optimise
 from nst.images import eight_bits, save
 from nst.kernels.cuda_array import DeviceArray, put, to_host
-from nst.kernels.cuda_device import SIMULATED, pool
+from nst.kernels.cuda_device import KERNELS, SIMULATED, pool
 from nst.measure.compare import difference
 from nst.networks import Weights, fused, vgg
 from nst.networks.tiling import Tiling
@@ -160,6 +160,19 @@ def test_a_card_that_is_too_small(tmp_path, monkeypatch, narrow, capsys):
     """What does not fit ends in one line that names --memory."""
     status, _ = painted(tmp_path, monkeypatch, narrow, "small", "--device", "cuda", "--memory", "1MB")
     assert status == 2 and "--memory" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_launch_without_room(tmp_path, monkeypatch, narrow, capsys):
+    """Memory that a kernel finds used up when it is launched, and not asked for, ends in one line with --memory too."""
+
+    class Full:
+        def __getitem__(self, how):
+            raise RuntimeError("CUDA_ERROR_OUT_OF_MEMORY")
+
+    monkeypatch.setattr(KERNELS["nst.kernels.cuda_elementwise._shift_and_scale"], "compiled", Full())
+    status, _ = painted(tmp_path, monkeypatch, narrow, "full", "--device", "cuda")
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert status == 2 and "out of memory: the card has no room" in line and "--memory" in line
 
 
 def test_memory_that_runs_out_on_the_way(tmp_path, monkeypatch, narrow, capsys):
