@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from nst.errors import NstError
 
-BLOCK = 1 << 16  # places whose sums are made at once, in float64
+BLOCK = 1 << 17  # numbers at once in float64
 FLOOR = 1e-5  # of the largest eigenvalue: directions with less are not stretched further
 TINY = 1e-8  # and in any case: the covariance of a flat picture is 0
 
@@ -21,17 +21,23 @@ class Moments(NamedTuple):
     spread: np.ndarray
 
 
-class Transform(Protocol):
+class Transform:
     """A way to give features other statistics."""
 
     def measure(self, f: np.ndarray, weights: np.ndarray | None = None) -> Moments:
         """Return the statistics of features (P, C), each place weighing as much as `weights` (P,) say."""
+        raise NotImplementedError
+
+    def factor(self, own: Moments, wanted: Moments) -> np.ndarray:
+        """Return A of (f - mu_c) A + mu_s: (C, C), or (C,) where it is diagonal."""
+        raise NotImplementedError
 
     def move(self, f: np.ndarray, own: Moments, wanted: Moments) -> np.ndarray:
         """Return features of the statistics `own` with those that are `wanted`."""
+        return moved(f, own.mu, self.factor(own, wanted), wanted.mu)
 
 
-class AdaIN:
+class AdaIN(Transform):
     """Adaptive instance normalisation: Huang and Belongie, *Arbitrary Style Transfer*, 2017.
 
     Each channel by itself gets the mean and the standard deviation of the style's::
@@ -50,15 +56,14 @@ class AdaIN:
 
     def measure(self, f: np.ndarray, weights: np.ndarray | None = None) -> Moments:
         """Return mean and variance of each channel."""
-        return _moments(f, weights, lambda d, w: w @ (d * d))
+        return _moments(f, weights, lambda d, w: np.einsum("pc,pc->c", d, d if w is None else d * w))
 
-    def move(self, f: np.ndarray, own: Moments, wanted: Moments) -> np.ndarray:
-        """Return sigma_s (f - mu_c) / sigma_c + mu_s."""
-        scale = np.sqrt((wanted.spread + self.eps) / (own.spread + self.eps)).astype(f.dtype)
-        return (f - own.mu.astype(f.dtype)) * scale + wanted.mu.astype(f.dtype)
+    def factor(self, own: Moments, wanted: Moments) -> np.ndarray:
+        """Return sigma_s / sigma_c, (C,)."""
+        return np.sqrt((wanted.spread + self.eps) / (own.spread + self.eps))
 
 
-class WCT:
+class WCT(Transform):
     """Whitening and colouring: Li et al., *Universal Style Transfer via Feature Transforms*, 2017.
 
     All channels together get the style's mean and its whole covariance. With the eigendecompositions of the symmetric
@@ -73,12 +78,11 @@ class WCT:
 
     def measure(self, f: np.ndarray, weights: np.ndarray | None = None) -> Moments:
         """Return mean and covariance."""
-        return _moments(f, weights, lambda d, w: (d * w[:, None]).T @ d)
+        return _moments(f, weights, lambda d, w: d.T @ (d if w is None else d * w))
 
-    def move(self, f: np.ndarray, own: Moments, wanted: Moments) -> np.ndarray:
-        """Return whitened and coloured features."""
-        transfer = floored_power(own.spread, -0.5) @ floored_power(wanted.spread, 0.5)  # of rows: f transfer
-        return (f - own.mu.astype(f.dtype)) @ transfer.astype(f.dtype) + wanted.mu.astype(f.dtype)
+    def factor(self, own: Moments, wanted: Moments) -> np.ndarray:
+        """Return what whitens and colours rows, (C, C)."""
+        return floored_power(own.spread, -0.5) @ floored_power(wanted.spread, 0.5)
 
 
 def floored_power(covariance: np.ndarray, exponent: float) -> np.ndarray:
@@ -93,7 +97,15 @@ def floored_power(covariance: np.ndarray, exponent: float) -> np.ndarray:
 def whitened(f: np.ndarray) -> np.ndarray:
     """Return features (P, C) with mean 0 and, in all directions above the floor, covariance 1."""
     mu, covariance = WCT().measure(f)
-    return (f - mu.astype(f.dtype)) @ floored_power(covariance, -0.5).astype(f.dtype)
+    return moved(f, mu, floored_power(covariance, -0.5), np.zeros_like(mu))
+
+
+def moved(f: np.ndarray, mu: np.ndarray, factor: np.ndarray, to: np.ndarray) -> np.ndarray:
+    """Return (f - mu) A + `to`, of features (P, C) and a factor A, (C,) or (C, C)."""
+    mu, factor, to = (one.astype(f.dtype) for one in (mu, factor, to))
+    d = f - mu
+    d = np.multiply(d, factor, out=d) if factor.ndim == 1 else d @ factor
+    return np.add(d, to, out=d)
 
 
 def restyled(
@@ -123,23 +135,40 @@ def restyled(
     """
     f = content.reshape(-1, content.shape[-1])
     shares = (alpha * shares.reshape(len(styles), -1)).astype(f.dtype)
+    if not shares.any():
+        return content
+    if (shares == shares[:, :1]).all():  # then all of it is one such step
+        own, each = transform.measure(f), shares[:, 0].astype(np.float64)
+        factors = [transform.factor(own, style) for style in styles]
+        factor, to = _mixture(each, factors), _mixture(each, [style.mu for style in styles])
+        left = 1 - each.sum()
+        factor += left * (np.eye(len(factor)) if factor.ndim == 2 else 1)
+        return moved(f, own.mu, factor, to + left * own.mu).reshape(content.shape)
     painted = f * (1 - shares.sum(axis=0))[:, None]
     for style, share in zip(styles, shares, strict=True):
         if share.any():
-            own = transform.measure(f, None if share.min() == share.max() else share)
-            painted += share[:, None] * transform.move(f, own, style)
+            own = transform.measure(f, share)
+            painted += share[:, None] * moved(f, own.mu, transform.factor(own, style), style.mu)
     return painted.reshape(content.shape)
 
 
+def _mixture(shares: np.ndarray, parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the sum of the parts, each times its share."""
+    return np.tensordot(shares, np.stack(parts), axes=1)
+
+
 def _moments(f: np.ndarray, weights: np.ndarray | None, second) -> Moments:
-    """Return the weighted mean, and the weighted mean of `second(f - mu, w)`, in two passes: no cancellation."""
-    weights = np.ones(len(f)) if weights is None else weights
-    total = weights.sum(dtype=np.float64)
-    mu = sum(w @ part for part, w in _blocks(f, weights)) / total
-    return Moments(mu, sum(second(part - mu, w) for part, w in _blocks(f, weights)) / total)
+    """Return the weighted mean, and the weighted mean of `second(f - mu, w)`, in float64.
 
-
-def _blocks(f: np.ndarray, weights: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for start in range(0, len(f), BLOCK):
-        here = slice(start, start + BLOCK)
-        yield f[here].astype(np.float64), weights[here].astype(np.float64)
+    With d = f - f[0], in one pass: the mean of d d^T, less that of d with itself. Around a place of the picture nothing
+    cancels that would count in float64.
+    """
+    total, first, squares = 0.0, 0.0, 0.0
+    rows = max(1, BLOCK // f.shape[1])
+    for start in range(0, len(f), rows):
+        d = np.subtract(f[start : start + rows], f[0], dtype=np.float64)
+        w = np.ones(len(d)) if weights is None else weights[start : start + rows].astype(np.float64)
+        total, first = total + w.sum(), first + w @ d
+        squares = squares + second(d, None if weights is None else w[:, None])
+    mean = first / total
+    return Moments(f[0] + mean, squares / total - second(mean[None], None))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nst.layers import Conv2d, Layer, MaxPool2d, Preprocess, ReLU, UpsampleNearest
+from nst.networks.absorption import absorbed
 from nst.networks.fusion import fused
 from nst.networks.network import Network, Node
 
@@ -165,4 +166,4 @@ def _conv(arrays: Mapping[str, np.ndarray], name: str) -> Conv2d:
 
 
 def _finished(nodes: list[Node]) -> Network:
-    return fused(Network(nodes).freeze(), [nodes[-1].name])
+    return fused(absorbed(Network(nodes)).freeze(), [nodes[-1].name])

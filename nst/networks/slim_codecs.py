@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nst.layers import Preprocess
+from nst.networks.absorption import absorbed
 from nst.networks.codecs import Codec, Shapes, Stages, decoder_nodes, wct_stages
 from nst.networks.fusion import fused
 from nst.networks.initial import he_normal
@@ -82,8 +83,8 @@ def slim_codec(level: int, encoder: Network, decoder: Network) -> Codec:
     tap = TAPS[level]
     return Codec(
         f"slim level {level}",
-        fused(encoder, [tap]),
-        fused(decoder.freeze(), ["picture"]),
+        fused(absorbed(encoder).freeze(), [tap]),
+        fused(absorbed(decoder).freeze(), ["picture"]),
         1 << (level - 1),
         tap,
     )
