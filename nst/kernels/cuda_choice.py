@@ -5,19 +5,20 @@ from __future__ import annotations
 from nst.kernels.cuda_device import SIMULATED
 from nst.kernels.cuda_tiles import PRECISIONS, Tile
 
-NARROW = Tile(128, 16, 16, 4, 4)  # for the gradient of a picture, which has 3 channels
 TILES = {
+    "narrow": (Tile(128, 16, 16, 4, 4),),  # for the gradient of a picture, which has 3 channels
     "float32": (Tile(128, 128, 8), Tile(128, 64, 8), Tile(64, 64, 16, 8, 4)),
     "tf32": tuple(Tile(*size, 16, precision="tf32") for size in ((128, 128), (128, 64), (64, 64))),
     "bf16": tuple(Tile(*size, 32, precision="bf16") for size in ((128, 128), (128, 64), (64, 64))),
 }
-TOY_NARROW = Tile(16, 16, 4, 4, 4)
 TOYS = {
+    "narrow": (Tile(16, 16, 4, 4, 4),),
     "float32": (Tile(32, 32, 4, 8, 4),),
     "tf32": (Tile(64, 32, 8, precision="tf32"),),
     "bf16": (Tile(64, 32, 16, precision="bf16"),),
 }
 """What numba's simulator has the patience for: 16 or 32 threads."""
+in_use = TOYS if SIMULATED else TILES
 BLOCKS = 264  # two for each processor of a large card: with fewer, smaller tiles are faster
 # Places whose products are summed by themselves, so that rounding stays small.
 LONGEST = 16 if SIMULATED else 4096
@@ -48,9 +49,9 @@ def choose(places: int, c_in: int, c_out: int, groups: int = 1, precision: str |
     It depends on the sizes alone, and not on the card, so that results do not either.
     """
     wanted = (precision or _precision) if c_in % 4 == 0 and c_out % 4 == 0 else "float32"
-    if c_out <= NARROW.columns:
-        return TOY_NARROW if SIMULATED else NARROW
-    tiles = (TOYS if SIMULATED else TILES)[wanted]
+    (narrow,), tiles = in_use["narrow"], in_use[wanted]
+    if c_out <= narrow.columns:
+        return narrow
     fitting = [tile for tile in tiles if c_out > tile.columns // 2] or [tiles[-1]]
     for tile in fitting:
         if -(-places // tile.rows) * -(-c_out // tile.columns) * groups >= BLOCKS:

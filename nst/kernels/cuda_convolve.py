@@ -16,10 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import cuda
 
-from nst.kernels.cuda_device import Kernel
 from nst.kernels.cuda_readers import kept_dtype
 from nst.kernels.cuda_steps import advance, count, locate, put_across, put_along, rows, split, windows
-from nst.kernels.cuda_tiles import PAD, Tile, places, products, registers
+from nst.kernels.cuda_tiles import PAD, Tile, Tiled, places, products, registers
 from nst.kernels.cuda_writers import writer
 
 ZERO = np.float32(0)
@@ -53,6 +52,11 @@ class Variant(NamedTuple):
     add: bool = False
     scattered: bool = False
 
+    def __str__(self) -> str:
+        flags = (name for name in ("bias", "add", "scattered") if getattr(self, name))
+        how = f"{self.reads} to {self.writes}, channels by {self.a_width} and {self.b_width}"
+        return ", ".join((f"convolve {self.tile}, {how}", *flags))
+
 
 class Shape(NamedTuple):
     """The sizes of one convolution.
@@ -82,7 +86,7 @@ SIGNATURE = "void(f4[::1], {kept}[::1], f4[::1], f4[::1], f4[::1], u1[::1], UniT
 
 
 @cache
-def convolve(variant: Variant) -> Kernel:
+def convolve(variant: Variant) -> Tiled:
     """Return the kernel `(x, kept, weights, biases, y, bits, shape.numbers)` of a variant.
 
     It is launched with a block for each `tile.rows` windows (x), and for each `tile.columns` of a group's output
@@ -136,4 +140,5 @@ def convolve(variant: Variant) -> Kernel:
             at = stage - at
         write(sums, biases, y, bits, top + row, left + column, shape, group)
 
-    return Kernel(kernel, SIGNATURE.format(kept="u1" if mask is np.uint8 else "f4"))
+    signature = SIGNATURE.format(kept="u1" if mask is np.uint8 else "f4")
+    return Tiled(kernel, signature, tile, str(variant))

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from nst.kernels.cuda_device import Kernel, kernel
+from nst.kernels.cuda_device import kernel
 from nst.kernels.cuda_steps import begin, count, put_along, rows, seen_rows, split
-from nst.kernels.cuda_tiles import PAD, Tile, places, products, registers
+from nst.kernels.cuda_tiles import PAD, Tile, Tiled, places, products, registers
 from nst.kernels.cuda_writers import writer
 
 ZERO = np.float32(0)
@@ -25,7 +25,7 @@ SIGNATURE = "void(f4[::1], f4[::1], f4[::1], UniTuple(i8, 21), i8)"
 
 
 @cache
-def correlate(tile: Tile, a_width: int, b_width: int) -> Kernel:
+def correlate(tile: Tile, a_width: int, b_width: int) -> Tiled:
     """Return the kernel `(x, dy, parts, shape.numbers, span)`, for a `nst.kernels.cuda_convolve.Shape`.
 
     Parameters
@@ -89,7 +89,7 @@ def correlate(tile: Tile, a_width: int, b_width: int) -> Kernel:
         bounds = (terms, shape[1], shape[2], shape[3], shape[4], shape[5], shape[6], right, pitch)
         write(sums, part, part, part, top + row, left + column, bounds, group)
 
-    return Kernel(kernel, SIGNATURE)
+    return Tiled(kernel, SIGNATURE, tile, f"correlate {tile}, channels by {a_width} and {b_width}")
 
 
 @kernel("void(f4[::1], i8, i8, f4[::1])")

@@ -13,7 +13,9 @@ import numpy as np
 
 WARP = 32
 MOST = 1024  # threads of a block
-_laid_out: dict[int, tuple[list, list]] = {}  # by thread, for odd and even turns
+# The operands of each warp's products, 16x8 and four of 8x8 words, for odd and even turns.
+_of_a = np.zeros((2, MOST // WARP, 16, 8), np.uint32)
+_of_b = np.zeros((2, MOST // WARP, 4, 8, 8), np.uint32)
 
 
 def load4(array: Any, index: int) -> tuple:
@@ -51,36 +53,34 @@ def pack_bf16(low: Any, high: Any) -> np.uint32:
     return np.uint32(round_bf16(low) | round_bf16(high) << 16)
 
 
-def multiply_tf32(a: tuple, b: tuple, c: tuple) -> tuple:
-    """Return a thread's part of A B + C, A of 16x8 and B of 8x8."""
-    return _multiply(a, b, c, 1)
+def multiply_tf32(a: tuple, b: Any, sums: Any, first: int) -> None:
+    """Add a thread's part of A B_j, A of 16x8 and four B_j of 8x8, to its sums."""
+    _multiply(a, b, sums, first, 1)
 
 
-def multiply_bf16(a: tuple, b: tuple, c: tuple) -> tuple:
-    """Return a thread's part of A B + C, A of 16x16 and B of 16x8, two numbers to a word."""
-    return _multiply(a, b, c, 2)
+def multiply_bf16(a: tuple, b: Any, sums: Any, first: int) -> None:
+    """Add a thread's part of A B_j, A of 16x16 and four B_j of 16x8, two numbers to a word, to its sums."""
+    _multiply(a, b, sums, first, 2)
 
 
-def _numbers(word: Any, count: int) -> list[float]:
-    """Return the numbers of a word: one TF32, or two bfloat16."""
-    halves = [int(word)] if count == 1 else [int(word) << 16 & 0xFFFFFFFF, int(word) & 0xFFFF0000]
-    return [float(np.uint32(half).view(np.float32)) for half in halves]
+def _terms(words: np.ndarray, count: int) -> np.ndarray:
+    """Return the numbers of words along a last axis: one TF32 each, or two bfloat16."""
+    halves = words if count == 1 else np.concatenate([words << 16, words & 0xFFFF0000], axis=-1)
+    return halves.view(np.float32).astype(np.float64)
 
 
-def _multiply(a: tuple, b: tuple, c: tuple, count: int) -> tuple:
+def _multiply(a: tuple, b: Any, sums: Any, first: int, count: int) -> None:
     thread: Any = threading.current_thread()
     turn = thread.turn = getattr(thread, "turn", 0) + 1
     warp, lane = divmod(thread.thread_id, WARP)
-    first = turn % 2 * MOST + warp * WARP  # two turns: none writes where a slower one still reads
-    _laid_out[first + lane] = [_numbers(word, count) for word in a], [_numbers(word, count) for word in b]
-    thread.syncthreads()
+    of_a, of_b = (
+        _of_a[turn % 2, warp],
+        _of_b[turn % 2, warp],
+    )  # two turns: none writes where a slower one reads
     g, t = divmod(lane, 4)
-    found = []
-    for i, (row, column) in enumerate([(g, 2 * t), (g, 2 * t + 1), (g + 8, 2 * t), (g + 8, 2 * t + 1)]):
-        total = float(c[i])
-        for word in range(8):  # of the sum: words 4 to 7 are the second of their threads
-            of_a = _laid_out[first + row % 8 * 4 + word % 4][0][word // 4 * 2 + row // 8]
-            of_b = _laid_out[first + column * 4 + word % 4][1][word // 4]
-            total += sum(x * y for x, y in zip(of_a, of_b, strict=True))
-        found.append(np.float32(total))
-    return tuple(found)
+    of_a[g, t], of_a[g + 8, t], of_a[g, t + 4], of_a[g + 8, t + 4] = a
+    of_b[:, t, g], of_b[:, t + 4, g] = b[:4], b[4:8]
+    thread.syncthreads()
+    columns = np.ascontiguousarray(of_b[:, :, 2 * t : 2 * t + 2].transpose(0, 2, 1))
+    found = _terms(of_a[g::8], count) @ _terms(columns, count).transpose(0, 2, 1)  # of each j: rows g, g + 8
+    sums[first : first + 16] += found.transpose(1, 2, 0).ravel()

@@ -19,8 +19,7 @@ from nst.kernels.cuda_device import SIMULATED
 
 WORD = ir.IntType(32)
 FLOAT = ir.FloatType()
-FOUR = types.UniTuple(types.float32, 4)
-FOUR_WORDS, TWO_WORDS = types.UniTuple(types.uint32, 4), types.UniTuple(types.uint32, 2)
+FOUR_WORDS = types.UniTuple(types.uint32, 4)
 
 
 def device(function: Any) -> Any:
@@ -96,35 +95,46 @@ def pack_bf16(typingctx: Any, low: Any, high: Any) -> tuple:
 
 
 def _multiply(shape: str) -> Any:
-    """Return what writes one `mma.sync` with these sizes and dtypes: D = A B + C by the 32 threads of a warp."""
+    """Return what writes four `mma.sync` with these sizes and dtypes: D = A B + C by the 32 threads of a warp, each."""
     text = f"mma.sync.aligned.{shape} {{$0,$1,$2,$3}}, {{$4,$5,$6,$7}}, {{$8,$9}}, {{$10,$11,$12,$13}};"
-    gives = ir.LiteralStructType([FLOAT] * 4)
-    takes = [WORD] * 6 + [FLOAT] * 4
+    gives, takes = ir.LiteralStructType([FLOAT] * 4), [WORD] * 6 + [FLOAT] * 4
+    call = _assembly(text, "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f", gives, takes, together=True)
 
     def generate(context, builder, signature, arguments):
-        a, b, c = (cgutils.unpack_tuple(builder, one) for one in arguments)
-        call = _assembly(text, "=f,=f,=f,=f,r,r,r,r,r,r,f,f,f,f", gives, takes, together=True)
-        found = builder.call(call, [*a, *b, *c])
-        parts = [builder.extract_value(found, i) for i in range(4)]
-        return context.make_tuple(builder, signature.return_type, parts)
+        a, b, sums, first = arguments
+        a = cgutils.unpack_tuple(builder, a)
+        b, sums = (
+            context.make_array(kind)(context, builder, array).data
+            for kind, array in ((signature.args[1], b), (signature.args[2], sums))
+        )
+        for j in range(4):
+            factors = [builder.load(builder.gep(b, [ir.Constant(WORD, j + k)])) for k in (0, 4)]
+            places = [
+                builder.gep(sums, [builder.add(first, ir.Constant(first.type, j + k))]) for k in (0, 4, 8, 12)
+            ]
+            found = builder.call(call, [*a, *factors, *map(builder.load, places)])
+            for i, place in enumerate(places):
+                builder.store(builder.extract_value(found, i), place)
+        return context.get_dummy_value()
 
     return generate
 
 
 @intrinsic
-def multiply_tf32(typingctx: Any, a: Any, b: Any, c: Any) -> tuple:
-    """Return this thread's 4 of the 16x8 numbers A B + C, for A of 16x8 and B of 8x8 in TF32, C in float32.
+def multiply_tf32(typingctx: Any, a: Any, b: Any, sums: Any, first: Any) -> tuple:
+    """Add to 16 of this thread's sums, from `first` on, its share of A B_j, for A of 16x8 and four B_j of 8x8 in TF32.
 
-    With g = lane // 4 and t = lane % 4 a thread gives A[g, t], A[g + 8, t], A[g, t + 4], A[g + 8, t + 4]; B[t, g] and
-    B[t + 4, g]; and has C[g, 2t], C[g, 2t + 1], C[g + 8, 2t], C[g + 8, 2t + 1] ("PTX ISA", section on mma.m16n8k8).
+    With g = lane // 4 and t = lane % 4 a thread gives A[g, t], A[g + 8, t], A[g, t + 4], A[g + 8, t + 4]; and for each
+    j from 0 to 3 B_j[t, g] as b[j] and B_j[t + 4, g] as b[4 + j]. In sums[first + j + k] it has C_j[g, 2t] for k = 0,
+    C_j[g, 2t + 1] for 4, C_j[g + 8, 2t] for 8 and C_j[g + 8, 2t + 1] for 12 ("PTX ISA", section on mma.m16n8k8).
     """
-    return FOUR(FOUR_WORDS, TWO_WORDS, FOUR), _multiply("m16n8k8.row.col.f32.tf32.tf32.f32")
+    return types.void(FOUR_WORDS, b, sums, types.intp), _multiply("m16n8k8.row.col.f32.tf32.tf32.f32")
 
 
 @intrinsic
-def multiply_bf16(typingctx: Any, a: Any, b: Any, c: Any) -> tuple:
-    """Return the same of A of 16x16 and B of 16x8 in bfloat16: each word holds two neighbouring terms of the sums."""
-    return FOUR(FOUR_WORDS, TWO_WORDS, FOUR), _multiply("m16n8k16.row.col.f32.bf16.bf16.f32")
+def multiply_bf16(typingctx: Any, a: Any, b: Any, sums: Any, first: Any) -> tuple:
+    """Add the same of A of 16x16 and B_j of 16x8 in bfloat16: each word holds two neighbouring terms of the sums."""
+    return types.void(FOUR_WORDS, b, sums, types.intp), _multiply("m16n8k16.row.col.f32.bf16.bf16.f32")
 
 
 if SIMULATED:

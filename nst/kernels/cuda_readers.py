@@ -7,6 +7,7 @@ which numbers get it, and is read along. See `nst.kernels.reference.rectify` for
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -21,6 +22,7 @@ def kept_dtype(how: str) -> type:
     return np.uint8 if how in ("max", "avg") else np.float32
 
 
+@cache
 def loader(width: int) -> Callable:
     """Return `load(array, at, into, to)`, which copies `width` neighbours, 1 or 4, the latter as one."""
 
@@ -52,6 +54,7 @@ def reader(how: str, width: int) -> Callable:
     return {"plain": _plain, "relu": _relu, "max": _pooled, "avg": _pooled}[how](width, how == "avg")
 
 
+@cache
 def _plain(width: int, _: bool) -> Callable:
     load = loader(width)
 
@@ -62,6 +65,7 @@ def _plain(width: int, _: bool) -> Callable:
     return read
 
 
+@cache
 def _relu(width: int, _: bool) -> Callable:
     load = loader(width)
 
@@ -76,6 +80,7 @@ def _relu(width: int, _: bool) -> Callable:
     return read
 
 
+@cache
 def _pooled(width: int, average: bool) -> Callable:
     load, share = loader(width), np.float32(0.25 if average else 1)
 

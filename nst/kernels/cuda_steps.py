@@ -10,6 +10,7 @@ columns ("along": they are of four columns of B). Which one is a question of wha
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -47,6 +48,7 @@ def split(index: int, sizes: tuple) -> tuple:
     return whole // sizes[0], whole % sizes[0], index % sizes[1]
 
 
+@cache
 def locate(tile: Tile, width: int, pooled: bool) -> Callable:
     """Return a function that writes down the windows whose numbers a thread reads: image, first row, first column.
 
@@ -79,6 +81,7 @@ def locate(tile: Tile, width: int, pooled: bool) -> Callable:
     return write_down
 
 
+@cache
 def windows(tile: Tile, width: int, reads: str) -> Callable:
     """Return a function that reads one tap's channels, `width` of them, of each of a thread's windows."""
     rounds = tile.rows * tile.depth // (width * tile.threads)
@@ -98,6 +101,7 @@ def windows(tile: Tile, width: int, reads: str) -> Callable:
     return fetch
 
 
+@cache
 def put_across(tile: Tile, width: int) -> Callable:
     """Return a function that puts what `windows` has read into shared memory, as columns."""
     per_line, rounds = tile.depth // width, tile.rows * tile.depth // (width * tile.threads)
@@ -115,6 +119,7 @@ def put_across(tile: Tile, width: int) -> Callable:
     return put
 
 
+@cache
 def rows(tile: Tile, lines: int, width: int) -> Callable:
     """Return a function that reads rows of a matrix: one for each term of a step, and of each `lines` numbers."""
     per_row, terms = lines // width, tile.terms
@@ -136,6 +141,7 @@ def rows(tile: Tile, lines: int, width: int) -> Callable:
     return fetch
 
 
+@cache
 def put_along(tile: Tile, lines: int, width: int) -> Callable:
     """Return a function that puts what `rows` has read into shared memory, as rows."""
     per_row, terms, pitch, word = lines // width, tile.terms, lines + PAD, convert(tile)
@@ -168,6 +174,7 @@ def put_along(tile: Tile, lines: int, width: int) -> Callable:
     return put
 
 
+@cache
 def begin(tile: Tile, lines: int, width: int) -> Callable:
     """Return a function that writes down the places that a thread reads with `seen_rows` in the first step."""
     per_row, terms, rounds = lines // width, tile.terms, count(tile, lines, width)
@@ -184,6 +191,7 @@ def begin(tile: Tile, lines: int, width: int) -> Callable:
     return write_down
 
 
+@cache
 def seen_rows(tile: Tile, lines: int, width: int) -> Callable:
     """Return what `rows` does, for a matrix whose rows are windows: `width` channels of one tap of each.
 

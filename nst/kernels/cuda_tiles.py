@@ -15,13 +15,18 @@ holds one TF32 number, or two terms of a sum in bfloat16.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import cuda
 
+from nst.kernels.cuda_device import SIMULATED, Kernel
 from nst.kernels.cuda_intrinsics import device, load4, multiply_bf16, multiply_tf32, pack_bf16, round_tf32
 
 PRECISIONS = ("float32", "tf32", "bf16")
+TENSOR_CORES = (8, 0)
+"""The least compute capability whose tensor cores know TF32 and bfloat16: Ampere's."""
 WARP = 32
 WARP_ROWS, WARP_COLUMNS = 64, 32  # of the product, that a warp computes on the tensor cores
 PAD = 8  # words
@@ -48,6 +53,9 @@ class Tile(NamedTuple):
     high: int = 8
     wide: int = 8
     precision: str = "float32"
+
+    def __str__(self) -> str:
+        return f"{self.rows}x{self.columns} {self.precision}"
 
     @property
     def threads(self) -> int:
@@ -85,6 +93,41 @@ class Tile(NamedTuple):
         return 4 if self.precision != "float32" else self.columns // (self.wide // 4)
 
 
+class Tiled(Kernel):
+    """A kernel that computes a product by tiles, on a card that can multiply in their precision.
+
+    Raises
+    ------
+    ValueError
+        When it is to be compiled for an earlier one.
+    """
+
+    def __init__(self, function: Callable, signature: str, tile: Tile, name: str) -> None:
+        super().__init__(function, signature)
+        self.tile, self.name = tile, name
+
+    @cached_property
+    def compiled(self) -> Any:
+        """What numba makes of it for this card."""
+        if not SIMULATED:
+            self._check(cuda.get_current_device().compute_capability)
+        return super().compiled
+
+    def ptx(self, capability: tuple[int, int]) -> str:
+        """Return the assembly for cards of a compute capability; see `nst.kernels.cuda_device.Kernel.ptx`."""
+        self._check(capability)
+        return super().ptx(capability)
+
+    def _check(self, capability: tuple[int, int]) -> None:
+        if self.tile.precision != "float32" and tuple(capability) < TENSOR_CORES:
+            (major, minor), (least, _) = capability, TENSOR_CORES
+            raise ValueError(
+                f"no {self.tile.precision} on a card of compute capability {major}.{minor}: its tensor cores "
+                f"came with {least}.0; take float32"
+            )
+
+
+@cache
 def places(tile: Tile) -> Callable:
     """Return a function that says where in the tile a thread's first row and column are."""
     across = tile.columns // tile.wide
@@ -103,6 +146,7 @@ def places(tile: Tile) -> Callable:
     return by_thread if tile.precision == "float32" else by_warp
 
 
+@cache
 def convert(tile: Tile) -> Callable:
     """Return a function that makes a word of shared memory of one term, or of two."""
 
@@ -126,6 +170,7 @@ def products(tile: Tile) -> Callable:
     return _by_threads(tile) if tile.precision == "float32" else _by_warps(tile)
 
 
+@cache
 def _by_threads(tile: Tile) -> Callable:
     high, wide, depth, row_gap, column_gap = tile.high, tile.wide, tile.depth, tile.row_gap, tile.column_gap
     a_pitch, b_pitch = tile.rows + PAD, tile.columns + PAD
@@ -153,6 +198,7 @@ def _by_threads(tile: Tile) -> Callable:
     return add
 
 
+@cache
 def _by_warps(tile: Tile) -> Callable:
     """Return the same on the tensor cores: a warp adds 4 by 4 products of 16x8, for 8 words of terms at once.
 
@@ -176,14 +222,7 @@ def _by_warps(tile: Tile) -> Callable:
                 here = at + b_begins + (k + t + 4 * i) * b_pitch + b_column
                 b[4 * i], b[4 * i + 1], b[4 * i + 2], b[4 * i + 3] = load4(shared, here)
             for i in range(4):
-                factor = a[2 * i], a[2 * i + 1], a[8 + 2 * i], a[8 + 2 * i + 1]
-                for j in range(4):
-                    first, second = 16 * i + j, 16 * i + 8 + j
-                    sums[first], sums[first + 4], sums[second], sums[second + 4] = multiply(
-                        factor,
-                        (b[j], b[4 + j]),
-                        (sums[first], sums[first + 4], sums[second], sums[second + 4]),
-                    )
+                multiply((a[2 * i], a[2 * i + 1], a[8 + 2 * i], a[8 + 2 * i + 1]), b, sums, 16 * i)
 
     return add
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -15,6 +16,7 @@ ZERO = np.float32(0)
 QUARTER = np.float32(0.25)
 
 
+@cache
 def writer(tile: Tile, width: int, writes: str, bias: bool, add: bool, scattered: bool) -> Callable:
     """Return `write(sums, bias, y, bits, first, column, shape, group)`, which writes a thread's share of the product.
 
@@ -27,6 +29,7 @@ def writer(tile: Tile, width: int, writes: str, bias: bool, add: bool, scattered
     return _single(tile, finish, width, add, scattered)
 
 
+@cache
 def finisher(tile: Tile, bias: bool, relu: bool) -> Callable:
     """Return a function that adds the bias to a thread's sums and rectifies them; what is not a number stays so."""
     high, wide, gap = tile.high, tile.wide, tile.column_gap
@@ -43,6 +46,7 @@ def finisher(tile: Tile, bias: bool, relu: bool) -> Callable:
     return finish
 
 
+@cache
 def _vector(width: int, add: bool) -> Callable:
     """Return a function that writes four of a thread's sums, as one or one by one."""
 

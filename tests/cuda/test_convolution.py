@@ -7,7 +7,7 @@ import pytest
 
 from nst.kernels import reference
 from nst.kernels.cuda_array import put, to_host
-from nst.kernels.cuda_choice import NARROW, TILES, set_precision, widths
+from nst.kernels.cuda_choice import set_precision
 from nst.kernels.cuda_convolution import (
     conv2d_backward_input,
     conv2d_backward_weights,
@@ -16,8 +16,7 @@ from nst.kernels.cuda_convolution import (
     conv2d_relu_forward,
     prepare,
 )
-from nst.kernels.cuda_emulated import round_bf16, round_tf32
-from nst.kernels.cuda_tiles import WARP_COLUMNS, WARP_ROWS, places
+from tests.cuda.precisions import ROUNDED, on_this_card
 from tests.tolerances import assert_close
 
 ONE = ((1, 1), (1, 1))
@@ -92,18 +91,12 @@ def test_what_is_no_number_stays_so(pool):
         np.testing.assert_array_equal(to_host(kept), expected_kept)
 
 
-ROUNDED = {
-    "tf32": np.vectorize(lambda x: round_tf32(x).view(np.float32), otypes=[np.float32]),
-    "bf16": np.vectorize(lambda x: np.uint32(round_bf16(x) << 16).view(np.float32), otypes=[np.float32]),
-}
-
-
 @pytest.fixture(params=["tf32", "bf16"])
 def precision(request):
     """Tensor cores, as long as the test runs."""
+    on_this_card(request.param)
     set_precision(request.param)
-    yield request.param
-    set_precision("float32")
+    return request.param
 
 
 TENSOR = [((1, 5, 6), 4, 20, 3, 1, ONE, 1), ((2, 3, 4), 16, 24, 1, 1, NONE, 1)]
@@ -164,27 +157,3 @@ def test_no_pictures_and_no_windows():
     )
     y, kept = conv2d_relu_forward(put(np.zeros((1, 1, 4, 4), np.float32)), filters, put(bias), "max")
     assert y.shape == kept.shape == (1, 0, 2, 6)
-
-
-@pytest.mark.parametrize("tile", [NARROW, *(tile for tiles in TILES.values() for tile in tiles)], ids=str)
-def test_every_number_of_a_tile_has_one_thread(tile):
-    """The rows and columns of all threads of a block are the whole tile, each number once: also of several warps."""
-    place, found = places(tile), []
-    for thread in range(tile.threads):
-        row, column = place(thread)
-        rows = [row + i // 4 * tile.row_gap + i % 4 for i in range(tile.high)]
-        columns = [column + j // 4 * tile.column_gap + j % 4 for j in range(tile.wide)]
-        found += [(i, j) for i in rows for j in columns]
-    assert sorted(found) == list(np.ndindex(tile.rows, tile.columns))
-
-
-@pytest.mark.parametrize("tile", [tile for tiles in TILES.values() for tile in tiles], ids=str)
-def test_tiles_fit_threads_and_shared_memory(tile):
-    """Each thread has a share of what is read, warps are whole, and two steps fit into the 48 KB of every card."""
-    assert tile.threads % 32 == 0 and tile.threads >= max(tile.rows, tile.columns)
-    assert tile.rows * tile.depth % (4 * tile.threads) == 0
-    assert 2 * 4 * tile.stage <= 48 << 10
-    if tile.precision != "float32":
-        assert (tile.rows % WARP_ROWS, tile.columns % WARP_COLUMNS, tile.words % 8) == (0, 0, 0)
-        assert (tile.high, tile.wide) == (8, 8) and tile.threads * 64 == tile.rows * tile.columns
-    assert widths(tile, 3, 64) == (1, 4) and widths(tile, 64, 3) == (4, 1)

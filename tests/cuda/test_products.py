@@ -11,6 +11,7 @@ from nst.kernels.cuda_array import DeviceArray, put, to_host
 from nst.kernels.cuda_device import Kernel
 from nst.kernels.cuda_intrinsics import multiply_tf32, pack_bf16, round_tf32
 from nst.kernels.cuda_products import gram_sum, matrix_product
+from tests.cuda.precisions import on_this_card
 from tests.tolerances import assert_close
 
 
@@ -44,29 +45,36 @@ def test_no_product_of_shapes_that_do_not_fit():
 
 
 def tile_of_a_warp(a, b, c, found):
-    """Multiply 16x8 by 8x8 as the PTX manual lays it out."""
+    """Multiply 16x8 by four of 8x8 as the PTX manual lays it out."""
     g, t = cuda.threadIdx.x // 4, cuda.threadIdx.x % 4
+    of_b = cuda.local.array(8, np.uint32)
+    sums = cuda.local.array(16, np.float32)
     of_a = (
         round_tf32(a[g * 8 + t]),
         round_tf32(a[(g + 8) * 8 + t]),
         round_tf32(a[g * 8 + t + 4]),
         round_tf32(a[(g + 8) * 8 + t + 4]),
     )
-    of_b = round_tf32(b[t * 8 + g]), round_tf32(b[(t + 4) * 8 + g])
-    here, below = g * 8 + 2 * t, (g + 8) * 8 + 2 * t
-    of_c = c[here], c[here + 1], c[below], c[below + 1]
-    found[here], found[here + 1], found[below], found[below + 1] = multiply_tf32(of_a, of_b, of_c)
+    here = g * 8 + 2 * t
+    for j in range(4):
+        of_b[j], of_b[4 + j] = round_tf32(b[64 * j + t * 8 + g]), round_tf32(b[64 * j + (t + 4) * 8 + g])
+        for k in range(4):
+            sums[j + 4 * k] = c[128 * j + here + k // 2 * 64 + k % 2]
+    multiply_tf32(of_a, of_b, sums, 0)
+    for j in range(4):
+        for k in range(4):
+            found[128 * j + here + k // 2 * 64 + k % 2] = sums[j + 4 * k]
 
 
-def test_one_product_of_the_tensor_cores():
-    """A B + C of whole numbers is exact; a warp's 32 threads have it between them."""
+def test_four_products_of_the_tensor_cores():
+    """A B + C of whole numbers is exact, for four B; a warp's 32 threads have it between them."""
+    on_this_card("tf32")
     rng = np.random.default_rng(3)
-    a, b, c = (rng.integers(-9, 9, shape).astype(np.float32) for shape in ((16, 8), (8, 8), (16, 8)))
-    arrays = [put(array) for array in (a, b, c)] + [DeviceArray((16, 8))]
+    a, b, c = (rng.integers(-9, 9, shape).astype(np.float32) for shape in ((16, 8), (4, 8, 8), (4, 16, 8)))
+    arrays = [put(array) for array in (a, b, c)] + [DeviceArray(c.shape)]
     kernel = Kernel(tile_of_a_warp, "void(f4[::1], f4[::1], f4[::1], f4[::1])")
     kernel[1, 32](*(array.data for array in arrays))
-    found = arrays[-1]
-    np.testing.assert_array_equal(to_host(found), a @ b + c)
+    np.testing.assert_array_equal(to_host(arrays[-1]), a @ b + c)
 
 
 def halves(x, found):
@@ -76,6 +84,7 @@ def halves(x, found):
 
 def test_two_numbers_in_a_word():
     """The first of a pair of bfloat16 has the lower half of the word."""
+    on_this_card("bf16")
     pair, found = put(np.array([1, -2], np.float32)), DeviceArray((1,), np.uint32)
     Kernel(halves, "void(f4[::1], u4[::1])")[1, 1](pair.data, found.data)
     assert to_host(found)[0] == 0xC0003F80
