@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from nst.cli import Parser, run_door
 from nst.errors import NstError, printable
 from nst.files import atomic_write
 from nst.formats import read
-from nst.kernels import card_name, no_card
+from nst.kernels import card_lacks, card_name, no_card
 from nst.measure import sides, tables
 from nst.measure.arithmetic import of_step, of_training
 from nst.measure.each_layer import facts_and_layers
@@ -35,19 +34,41 @@ def main(argv: Sequence[str]) -> int:
     """Measure what the first argument says, print tables, and return 0."""
     options = _parser().parse_args(argv)
     device = getattr(options, "device", "cpu")
-    if device == "cuda" and (missing := no_card()):
-        raise NstError(f"--device cuda: {missing}")
+    if device == "cuda":
+        _check_card(options.precision)
     rivals = sides.rivals(options.vs, options.threads, options.isa, device) if options.vs else []
-    record = {"settings": {key: value for key, value in vars(options).items() if key != "run"}}
-    record |= {"machine": machine() | ({"card": card_name()} if device == "cuda" else {}), "rows": []}
-    with atomic_write(options.json) if options.json else nullcontext() as file:
-        about = record["machine"]
-        where = about.get("card") or f"{about['processor']}, {options.threads} of {about['cpus']} cores"
-        _say(f"{where}, nst {about['nst']}")
-        options.run(options, rivals, record["rows"])
-        if file:
-            file.write(json.dumps(plain(record), indent=1).encode())
+    about = machine() | ({"card": card_name()} if device == "cuda" else {})
+    told = {key: value for key, value in vars(options).items() if key != "run"}
+    record = Record(options.json, {"settings": told, "machine": about})
+    where = about.get("card") or f"{about['processor']}, {options.threads} of {about['cpus']} cores"
+    _say(f"{where}, nst {about['nst']}")
+    options.run(options, rivals, record)
     return 0
+
+
+def _check_card(precision: str) -> None:
+    if missing := no_card():
+        raise NstError(f"--device cuda: {missing}")
+    if lacking := card_lacks(precision):
+        raise NstError(f"--precision {precision}: {lacking}; give --precision float32")
+
+
+class Record:
+    """What has been measured so far, as it stands in a file from the beginning on: a run may be stopped at any time."""
+
+    def __init__(self, path: Path | None, head: dict[str, Any]) -> None:
+        self.path, self.head, self.rows = path, head, []
+        self._write()
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add what was measured."""
+        self.rows.append(row)
+        self._write()
+
+    def _write(self) -> None:
+        if self.path:
+            with atomic_write(self.path) as file:
+                file.write(json.dumps(plain({**self.head, "rows": self.rows}), indent=1).encode())
 
 
 def _parser() -> Parser:
@@ -189,7 +210,7 @@ def _weights(options: argparse.Namespace) -> Weights:
     return found
 
 
-def layers(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> None:
+def layers(options: argparse.Namespace, rivals: list[Side], record: Record) -> None:
     """Measure each layer alone."""
     weights, ours = _weights(options), sides.ours(options.threads, options.isa)
     for height, width in options.size:
@@ -199,52 +220,52 @@ def layers(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> 
                 facts = found
                 _say(tables.vectors(facts), tables.layer_head(rivals))
             else:
-                rows.append({"size": [width, height], "facts": facts, "layer": found})
+                record.append({"size": [width, height], "facts": facts, "layer": found})
                 _say(tables.layer_line(found, facts))
 
 
-def step(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> None:
+def step(options: argparse.Namespace, rivals: list[Side], record: Record) -> None:
     """Measure whole steps of style transfer."""
     weights = _weights(options)
     for height, width in options.size:
         job = step_job(weights, height, width, options.pooling, options.seed)
         job.settings |= {"device": options.device, "precision": options.precision}
         operations = of_step(layers_job(weights, height, width).settings["rows"])
-        _measure(f"{width}x{height}", job, operations, options, rivals, rows)
+        _measure(f"{width}x{height}", job, operations, options, rivals, record)
 
 
-def train(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> None:
+def train(options: argparse.Namespace, rivals: list[Side], record: Record) -> None:
     """Measure a training step."""
     job = train_job(options.batch, options.width, options.seed)
-    _measure(f"batch {options.batch}", job, of_training(job), options, rivals, rows)
+    _measure(f"batch {options.batch}", job, of_training(job), options, rivals, record)
 
 
-def fast(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> None:
+def fast(options: argparse.Namespace, rivals: list[Side], record: Record) -> None:
     """Measure a painting in one pass."""
     for height, width in options.size:
         job = painting_job(height, width, options.seed)
-        _measure(f"{width}x{height}", job, of_painting(job), options, rivals, rows)
+        _measure(f"{width}x{height}", job, of_painting(job), options, rivals, record)
 
 
-def ladder(options: argparse.Namespace, rivals: list[Side], rows: list[Any]) -> None:
+def ladder(options: argparse.Namespace, rivals: list[Side], record: Record) -> None:
     """Measure one convolution in each of the ways of lesson 6."""
     from nst.measure.ladder import climb  # kernels in this very process
 
     for rung in climb(options.size, options.channels):
         rate = 2 * 9 * options.channels**2 * options.size**2 / rung.seconds / 1e9
-        rows.append(vars(rung))
+        record.append(vars(rung))
         _say(f"{rung.name:14}{1e3 * rung.seconds:11.2f} ms{rate:9.1f} GFLOP/s   error {rung.error:.1e}")
 
 
 def _measure(
-    name: str, job: Job, operations: int, options: argparse.Namespace, rivals: list[Side], rows: list[Any]
+    name: str, job: Job, operations: int, options: argparse.Namespace, rivals: list[Side], record: Record
 ) -> None:
     ours = sides.ours(options.threads, options.isa)
     cold = first_ever(job, ours) if options.cold else None
     found = measure(job, ours, rivals, _rounds(options), options.exact)
-    if not rows:
+    if not record.rows:
         _say(tables.about(job), tables.vectors(found.facts), tables.step_head(found))
-    rows.append({"name": name, "operations": operations, "cold": cold, "step": found})
+    record.append({"name": name, "operations": operations, "cold": cold, "step": found})
     _say(*tables.step_lines(name, found, operations))
     if cold is not None:
         _say(f"{'':12}first step {cold:.2f} s after the start where nothing was compiled before")

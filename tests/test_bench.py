@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from nst import bench, kernels
 from nst.bench import main
+from nst.kernels import cuda_device
 
 TINY = ("--size", "32", "--width", "0.1", "--rounds", "1", "--threads", "1", "--json", "found.json")
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
@@ -116,3 +119,33 @@ def test_without_pytorch_the_comparison_says_so(door, monkeypatch):
     ended = door(main, "step", *TINY, "--vs", "torch")
     assert ended.status == 2
     assert ended.err == "nst: --vs torch: PyTorch is not installed here; install torch, or leave --vs out\n"
+
+
+def test_what_was_measured_is_there_when_it_is_stopped(door, tmp_path, monkeypatch):
+    """The file is whole after each row: of two sizes, the first is there when the second fails."""
+    one = bench.measure
+    monkeypatch.setattr(bench, "measure", lambda *how: one(*how) if not found(tmp_path)["rows"] else 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["step", *TINY[2:], "--size", "16,24"])
+    record = found(tmp_path)
+    assert [row["name"] for row in record["rows"]] == ["16x16"]
+    assert record["settings"]["threads"] == 1 and record["machine"]["processor"]
+
+
+@pytest.mark.parametrize("door_of", ["run", "bench"])
+def test_a_card_without_tensor_cores_is_one_line(door, monkeypatch, door_of):
+    """`--precision` on a card of Turing's generation: a line with the card's capability and what to give."""
+    module = importlib.import_module(f"nst.{door_of}")
+    words = (["step"] if door_of == "bench" else []) + ["--device", "cuda", "--precision", "tf32"]
+    for place in (kernels, bench):
+        monkeypatch.setattr(place, "no_card", lambda: None)
+    monkeypatch.setattr(cuda_device, "SIMULATED", False)
+    monkeypatch.setattr(cuda_device, "name", lambda: "Tesla T4")
+    turing = SimpleNamespace(compute_capability=(7, 5))
+    monkeypatch.setattr(cuda_device.cuda, "get_current_device", lambda: turing)
+    ended = door(module.main, *words)
+    assert ended.status == 2
+    assert ended.err == (
+        "nst: --precision tf32: Tesla T4 is of compute capability 7.5, and tensor cores for that came with 8.0; "
+        "give --precision float32\n"
+    )

@@ -15,11 +15,12 @@ import pytest
 from nst import kernels
 from nst.kernels import cuda_kept
 from nst.kernels.compiled import before_compiling, folder
-from nst.kernels.cuda_choice import NARROW, TILES
+from nst.kernels.cuda_choice import TILES
 from nst.kernels.cuda_convolve import Variant, convolve
 from nst.kernels.cuda_correlate import correlate
 from nst.kernels.cuda_device import KERNELS, Kernel
 from nst.kernels.cuda_kept import origin
+from nst.kernels.cuda_tiles import Tile
 
 FILES = sorted(path.stem for path in Path(kernels.__file__).parent.glob("cuda*.py"))
 
@@ -28,11 +29,12 @@ def every_kernel() -> list[Kernel]:
     """Return all kernels that stand at the top of a module, and convolutions of every tile, reader and writer."""
     for name in FILES:
         importlib.import_module(f"nst.kernels.{name}")
-    tiles = [tile for of in TILES.values() for tile in of] + [NARROW]
+    tiles = sorted({tile for of in TILES.values() for tile in of} | {Tile(128, 16, 16, 4, 4)})
+    wide = TILES["float32"][0]
     made = [convolve(Variant(tile)) for tile in tiles] + [correlate(tile, 4, 4) for tile in tiles]
-    made += [convolve(Variant(tiles[0], reads=way)) for way in ("relu", "max", "avg")]
-    made += [convolve(Variant(tiles[0], writes=way, bias=True)) for way in ("plain", "relu", "max", "avg")]
-    return [*KERNELS.values(), *made, correlate(tiles[0], 1, 4)]
+    made += [convolve(Variant(wide, reads=way)) for way in ("relu", "max", "avg")]
+    made += [convolve(Variant(wide, writes=way, bias=True)) for way in ("plain", "relu", "max", "avg")]
+    return [*KERNELS.values(), *made, correlate(wide, 1, 4)]
 
 
 def origins() -> list[str]:

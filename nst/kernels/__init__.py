@@ -54,6 +54,11 @@ def no_card() -> str | None:
     return cuda_device.unavailable()
 
 
+def card_lacks(precision: str) -> str | None:
+    """Return in a few words why the card cannot multiply in a precision, or None when it can."""
+    return _cuda().lacks(precision)
+
+
 def card_name() -> str:
     """Return the name of the card, where there is one."""
     return _cuda().name()
@@ -67,6 +72,11 @@ def card_memory() -> tuple[int, int]:
 def card_held() -> int:
     """Return how many bytes of the card this process has taken."""
     return _cuda().pool.held
+
+
+def give_back() -> None:
+    """Give to the card what this process has taken of it and does not use."""
+    _cuda().pool.release()
 
 
 def synchronize() -> None:

@@ -19,7 +19,7 @@ from nst.kernels.cuda_convolution import (
     conv2d_relu_forward,
     prepare,
 )
-from nst.kernels.cuda_device import memory_info, name, pool, synchronize
+from nst.kernels.cuda_device import lacks, memory_info, name, pool, synchronize
 from nst.kernels.cuda_elementwise import (
     adam_step,
     preprocess_backward,
@@ -47,6 +47,7 @@ __all__ = [
     "conv2d_relu_forward",
     "dot",
     "gram_sum",
+    "lacks",
     "matrix_product",
     "max_pool_backward",
     "max_pool_forward",

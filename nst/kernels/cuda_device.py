@@ -34,6 +34,7 @@ BLOCKS = 2 if SIMULATED else 1024  # at the most: beyond them each thread goes o
 GRAIN = 512  # bytes: what CUDA aligns allocations to
 SLACK = 1.25  # a block of memory is lent for no less than this part of it, or the card would fill with gaps
 OUT_OF_MEMORY = 2  # CUDA's number of that error
+TENSOR_CORES = (8, 0)  # the compute capability with which those came that know TF32 and bfloat16
 
 for _settings in (
     "numba.core.config",
@@ -68,6 +69,16 @@ def name() -> str:
         return "numba's simulator"
     found = cuda.get_current_device().name
     return found.decode() if isinstance(found, bytes) else str(found)
+
+
+def lacks(precision: str) -> str | None:
+    """Return in a few words why this card cannot multiply in a precision, or None when it can."""
+    if precision == "float32" or SIMULATED:
+        return None
+    found = tuple(cuda.get_current_device().compute_capability)
+    if found >= TENSOR_CORES:
+        return None
+    return f"{name()} is of compute capability {found[0]}.{found[1]}, and tensor cores for that came with 8.0"
 
 
 def memory_info() -> tuple[int, int]:

@@ -45,13 +45,15 @@ class Timing:
 
 
 def alternate(peers: Sequence[Peer], item: str, rounds: int, least: float = 0.0) -> list[Timing]:
-    """Let each do the item in turn, `rounds` times, after a first time that does not count."""
+    """Let each do the item in turn, `rounds` times, after a first time that does not count, nor what memory it took."""
     answers: list[list[dict[str, Any]]] = [[] for _ in peers]
     for number in range(rounds + 1):
         for peer, mine in zip(peers, answers, strict=True):
             answer = peer.time(item, least if number else 0.0)
             if number:
                 mine.append(answer)
+            else:
+                peer.settle()
     return [_timing(peer.side.name, mine) for peer, mine in zip(peers, answers, strict=True)]
 
 

@@ -74,6 +74,12 @@ class Step:
         """Return the most bytes held at once: by the process, or on the card."""
         return kernels.card_held() if self.device == "cuda" else peak_memory()
 
+    def settle(self) -> None:
+        """Give to the card what was taken for the targets, and take again what a step needs."""
+        if self.device == "cuda":
+            kernels.give_back()
+            self.run("")
+
     def facts(self) -> dict[str, Any]:
         """Return the choice of vectors and the peak of the micro-kernel, or what computes on a card."""
         if self.device == "cuda":

@@ -81,6 +81,10 @@ class Peer:
         """Return seconds, phases and peak memory (bytes) of one item, repeated for `least` seconds."""
         return self.ask("time", item, least=least)
 
+    def settle(self) -> None:
+        """Let peak memory count from now on, without what was taken once, where the process can do so."""
+        self.ask("settle")
+
     def arrays(self, question: str, item: str = "") -> dict[str, np.ndarray]:
         """Return the arrays that answer `"results"` or `"exact"`."""
         self.ask(question, item, name="answer")

@@ -124,14 +124,19 @@ class Step:
         """Return the most bytes held at once: by the process, or on the card."""
         return torch.cuda.max_memory_reserved() if self.device == "cuda" else peak_memory()
 
+    def settle(self) -> None:
+        """Give to the card what cuDNN took to try its algorithms in, and take again what a step needs."""
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+            self.run("")
+
     def results(self, item: str) -> dict[str, np.ndarray]:
         """Return the value and the gradient of the picture."""
         self.run(item)
         return {"value": np.array(self.value), "gradient": array(self.image.grad)}
 
-    def facts(self) -> dict[str, Any]:
-        """Return the version, and the vectors that it uses."""
-        return facts()
+    facts = staticmethod(facts)
 
 
 def gram(features: torch.Tensor) -> torch.Tensor:
@@ -201,9 +206,7 @@ class Layers:
         found = self._made(self.rows[name], plain=True)[way]().detach()
         return {"result": corner(found.t().numpy() if found.ndim == 2 else array(found))}
 
-    def facts(self) -> dict[str, Any]:
-        """Return the version, and the vectors that it uses."""
-        return facts()
+    facts = staticmethod(facts)
 
 
 class Training:
@@ -284,9 +287,7 @@ class Training:
             "gradient": torch.cat([one.reshape(-1) for one in flat]).numpy(),
         }
 
-    def facts(self) -> dict[str, Any]:
-        """Return the version, and the vectors that it uses."""
-        return facts()
+    facts = staticmethod(facts)
 
 
 class Painting:
@@ -334,9 +335,7 @@ class Painting:
         self.run(item)
         return {"painting": array(self.painted)}
 
-    def facts(self) -> dict[str, Any]:
-        """Return the version, and the vectors that it uses."""
-        return facts()
+    facts = staticmethod(facts)
 
 
 def make(job: Job, layout: str) -> Work:

@@ -19,7 +19,11 @@ from nst.measure.job import Job, write_arrays
 
 
 class Work(Protocol):
-    """One side's way of doing a job. A job has items, such as the layers; a whole step is the one item `""`."""
+    """One side's way of doing a job. A job has items, such as the layers; a whole step is the one item `""`.
+
+    It may also have `memory()`, the most bytes held at once, if that is not the process's, and `settle()`, which lets
+    that begin anew: what was taken once, to try things out, is given back.
+    """
 
     def run(self, item: str) -> dict[str, float]:
         """Do it once, and return the seconds that its phases took, if they can be told apart."""
@@ -54,6 +58,9 @@ def _answer(work: Work, folder: Path, ask: str, item: str = "", **options: Any) 
         return {**timed(lambda: work.run(item), **options), "memory": getattr(work, "memory", peak_memory)()}
     if ask == "facts":
         return work.facts()
+    if ask == "settle":
+        getattr(work, "settle", bool)()
+        return {}
     write_arrays(folder, options["name"], getattr(work, ask)(item))  # "results", or "exact" ones
     return {}
 

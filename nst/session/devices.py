@@ -33,7 +33,7 @@ def choose_device(options: argparse.Namespace) -> tuple[str, list[str]]:
     Raises
     ------
     NstError
-        When a card was asked for that cannot be used, or a precision that only a card has.
+        When a card was asked for that cannot be used, or a precision that only a card has, or only a newer one.
     """
     asked, precision = getattr(options, "device", "cpu"), getattr(options, "precision", "float32")
     missing = None if asked == "cpu" else kernels.no_card()
@@ -43,4 +43,6 @@ def choose_device(options: argparse.Namespace) -> tuple[str, list[str]]:
         if precision != "float32" and asked == "cpu":
             raise NstError(f"--precision {precision} is for cards: give --device cuda or auto with it")
         return "cpu", [f"device: cpu, since {missing}"] if asked == "auto" else []
+    if lacking := kernels.card_lacks(precision):
+        raise NstError(f"--precision {precision}: {lacking}; give --precision float32")
     return "cuda", [f"device: cuda, {kernels.card_name()}, in {precision}"]

@@ -28,6 +28,9 @@ class Slow:
             "memory": 7 * self.count,
         }
 
+    def settle(self):
+        LOG.append(f"settle {self.side.name}")
+
     def __enter__(self):
         return self
 
@@ -49,9 +52,9 @@ def side(seconds: float) -> Side:
 
 
 def test_sides_take_turns():
-    """One after the other in each round; the first round is a warming up, and counts for nothing."""
+    """One after the other in each round; the first round is a warming up, and counts for nothing, nor its memory."""
     one, two = alternate([Slow(side(1)), Slow(side(5))], "", rounds=2, least=0.5)
-    assert LOG[2:] == ["1 0", "5 0", "1 0.5", "5 0.5", "1 0.5", "5 0.5"]
+    assert LOG[2:] == ["1 0", "settle 1", "5 0", "settle 5", "1 0.5", "5 0.5", "1 0.5", "5 0.5"]
     assert (one.seconds, two.seconds) == ([2, 3], [10, 15])
     assert (one.phases, one.memory) == ({"a": 2.5}, 21)
 
