@@ -19,6 +19,9 @@ from nst.formats import write
 from nst.networks import Weights
 from nst.networks.vgg import vgg_shapes
 from nst.run import main
+from nst.session.arguments import parse
+from nst.session.plan import make_plan
+from nst.session.resuming import process_of
 from tests.engine.hostile import HOSTILE, SENTINEL
 
 RUN = (
@@ -291,6 +294,8 @@ SPOILT = {
     "no arguments": spoil("settings", lambda _: {}),
     "arguments that are no words": spoil("settings", lambda _: {"arguments": [1, None]}),
     "arguments that are wrong": spoil("settings", lambda _: {"arguments": ["--wrong"]}),
+    "memory of words": spoil("settings", lambda old: {**old, "process": {"cpu": "much"}}),
+    "memory of nothing": spoil("settings", lambda old: {**old, "process": {}}),
     "hashes of nothing": spoil("hashes", lambda _: {}),
     "an image of another size": spoil("image", lambda old: old[:, :-1]),
     "no optimiser's array": spoil("optimizer", lambda old: {k: v for k, v in old.items() if k != "gradient"}),
@@ -316,6 +321,25 @@ def test_a_checkpoint_whose_contents_make_no_sense_is_refused(door, stopped, tmp
     save_checkpoint(stopped, checkpoint)
     before = listing(tmp_path)
     assert_refused(door(main, "--resume", stopped, "--iterations", 5), before, tmp_path, "")
+
+
+def test_each_device_has_its_own_memory(stopped, monkeypatch):
+    """A run that goes on elsewhere is laid out by what it needs there, and knows what it needed where it was."""
+    known = process_of(load_checkpoint(stopped))
+    assert known.keys() == {"cpu"} and known["cpu"] > 100 << 20  # an interpreter, numba, a network
+    monkeypatch.setattr("nst.session.plan.choose_device", lambda options: ("cuda", []))
+    monkeypatch.setattr("nst.kernels.card_memory", lambda: (200 << 20, 200 << 20))
+    monkeypatch.setattr("nst.kernels.bound_card", lambda memory, precision: None)
+    plan = make_plan(parse([*map(str, ("content.png", "style.png", *RUN))]), known)
+    assert plan.process["cpu"] == known["cpu"]
+    assert plan.layouts[0].parts["process"] == plan.process["cuda"] <= 64 << 20  # its weights alone
+
+
+def test_a_file_from_before_there_were_cards_goes_on(stopped):
+    """Its one number is the processor's."""
+    checkpoint = load_checkpoint(stopped)
+    checkpoint.settings["process"] = 123 << 20
+    assert process_of(checkpoint) == {"cpu": 123 << 20}
 
 
 @pytest.mark.parametrize("t", [np.inf, np.nan, -3, 0])

@@ -145,7 +145,7 @@ def test_each_size_gets_as_many_iterations_unless_told_otherwise(sample, flags, 
 def test_each_network_is_asked_at_its_own_layers(sample, network, layers):
     """slim where it was taught to have VGG-19's Gram matrices; others at the pools, as Gatys et al. had it."""
     flags = [] if network == "slim" else ["--network", network]
-    plan = make_plan(parse([str(sample), *flags, "--scales", "1"]), process=1)
+    plan = make_plan(parse([str(sample), *flags, "--scales", "1"]), {"cpu": 1})
     assert list(plan.transfer.style_layers) == layers
 
 

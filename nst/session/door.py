@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +24,7 @@ def go(
     door: str,
     argv: Sequence[str],
     form: ModuleType,
-    make_plan: Callable[[argparse.Namespace, int | None], Plan],
+    make_plan: Callable[[argparse.Namespace, Mapping[str, int]], Plan],
     instead: Callable[[argparse.Namespace], int | None] = lambda options: None,
 ) -> int:
     """Paint, or only say what would be done; return an exit status.
@@ -38,7 +38,7 @@ def go(
     form
         A module with `parser()`, `parse(argv)` and `levels(options)`.
     make_plan
-        Of options, and of the memory of the process where that is known.
+        Of options, and of the memory of the process on each device where that is known.
     instead
         May do something else with the options, and return an exit status.
     """
@@ -51,7 +51,7 @@ def go(
     if (status := instead(options)) is not None:
         return status
     outputs = Outputs(options.output, [*options.pictures, options.init, options.weights or ""])
-    plan = make_plan(options, checkpoint and process_of(checkpoint))
+    plan = make_plan(options, process_of(checkpoint) if checkpoint else {})
     ahead = left(plan.scales)
     if checkpoint is not None:
         check_belongs(checkpoint, plan)

@@ -55,8 +55,8 @@ class Plan:
     ----------
     options, network, sources, transfer, scales, hashes, notes
         What was asked for, with all that it left open decided.
-    process : int or None
-        The memory of the process before the run, in bytes; measured when not given.
+    process : dict of str to int
+        By device, the memory of the process there before the run, in bytes; for `device` it is measured if not given.
     styles_by : Network or None
         What measures the styles, where that is not `network`.
     form : module
@@ -74,7 +74,7 @@ class Plan:
     scales: list[Scale]
     hashes: dict[str, str]
     notes: list[str]
-    process: int | None = None
+    process: dict[str, int] = field(default_factory=dict)
     styles_by: Network | None = None
     form: ModuleType = arguments
     device: str = "cpu"
@@ -83,14 +83,14 @@ class Plan:
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.options.seed)
-        if self.process is None:
+        if self.device not in self.process:
             # At each scale, since small maps and large ones have filters of their own.
             shapes = [(1, *self.sources.content_size(scale), 3) for scale in self.scales]
             found = (
                 self._weights() if self.on_card else settled_process(self.fast, self.transfer.taps, *shapes)
             )
             # Rounded up, so that the same run cuts the same tiles each time.
-            self.process = -(-found // ROUND) * ROUND
+            self.process = {**self.process, self.device: -(-found // ROUND) * ROUND}
         # The finest first: what cannot fit tells of that one.
         self.layouts = [self._layout(scale) for scale in reversed(self.scales)][::-1]
         for scale, layout in zip(self.scales, self.layouts, strict=True):
@@ -155,7 +155,7 @@ class Plan:
             optimizer=self.options.optimizer,
             history=self.options.history,
             memory=memory,
-            process=self.process,
+            process=self.process[self.device],
             styles_by=self.styles_by,
             room=free if self.on_card else None,
         )
@@ -213,11 +213,11 @@ class Plan:
         return ", then ".join(f"{scale.iterations} iterations at {scale.size} px" for scale in self.scales)
 
 
-def make_plan(options: argparse.Namespace, process: int | None = None) -> Plan:
+def make_plan(options: argparse.Namespace, process: Mapping[str, int] | None = None) -> Plan:
     """Read what the options name and decide what they leave open.
 
-    `process` is the memory of the process before a run, in bytes, where it is not to be measured: a run that goes on
-    takes that of its beginning, so that its tiles are the same.
+    `process` is the memory of the process before a run, in bytes, on each device where it is not to be measured: a run
+    that goes on takes that of its beginning, so that its tiles are the same. On another device they are others.
 
     Raises
     ------
@@ -253,7 +253,9 @@ def make_plan(options: argparse.Namespace, process: int | None = None) -> Plan:
     hashes = {"network": sha256(found) if found else weights.source, **sources.hashes}
     check_sizes(network, transfer.taps, sources, scales)
     notes += sources.notes
-    return Plan(options, network, sources, transfer, scales, hashes, notes, process, device=device)
+    return Plan(
+        options, network, sources, transfer, scales, hashes, notes, dict(process or {}), device=device
+    )
 
 
 def read_vgg(options: argparse.Namespace) -> tuple[Weights, Path | None, str]:

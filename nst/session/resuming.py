@@ -121,15 +121,17 @@ def _check_past(checkpoint: Checkpoint, plan: Plan) -> None:
             )
 
 
-def process_of(checkpoint: Checkpoint) -> int:
-    """Return the memory of the process before the run that a checkpoint is of: tiles are cut by it.
+def process_of(checkpoint: Checkpoint) -> dict[str, int]:
+    """Return the memory of the process before the run, on each device where it has been: tiles are cut by it.
 
     Raises
     ------
     NstError
-        When the checkpoint has no such number.
+        When the checkpoint has no such numbers.
     """
     found = checkpoint.settings.get("process")
-    if type(found) is not int or found <= 0:
+    if type(found) is int:  # a file from before there were cards
+        found = {"cpu": found}
+    if not isinstance(found, dict) or not found or any(type(n) is not int or n <= 0 for n in found.values()):
         raise NstError("the checkpoint does not say how much memory its run began with")
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -157,7 +158,7 @@ def begun_where_quiet(picture: np.ndarray) -> np.ndarray:
     return picture
 
 
-def make_plan(options: argparse.Namespace, process: int | None = None) -> TexturePlan:
+def make_plan(options: argparse.Namespace, process: Mapping[str, int] | None = None) -> TexturePlan:
     """Read what the options name and decide what they leave open; see `nst.session.plan.make_plan`.
 
     Raises
@@ -194,7 +195,9 @@ def make_plan(options: argparse.Namespace, process: int | None = None) -> Textur
     # The sample does not go round: it is measured with borders that reflect.
     by = fused(build(weights, pooling=options.pooling, padding=options.padding), transfer.taps)
     form = texture_arguments
-    return TexturePlan(options, network, sources, transfer, scales, hashes, notes, process, by, form)
+    return TexturePlan(
+        options, network, sources, transfer, scales, hashes, notes, dict(process or {}), by, form
+    )
 
 
 def _read(options: argparse.Namespace, network: Network, layers: list[str]) -> TextureSources:
