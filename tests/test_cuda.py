@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import re
 import subprocess
@@ -17,7 +16,6 @@ from nst import kernels
 from nst.cli import run_door
 from nst.kernels.cuda_device import KERNELS, Kernel
 from nst.run import main
-from tests.benchmarks.gpu_table import measured, steps, table
 from tests.cuda.assembly import CARDS, assembly
 
 FOLDER = Path(__file__).parent / "cuda"
@@ -86,24 +84,3 @@ def test_tensor_cores_without_a_card_are_refused(capsys):
     """`--precision` is of cards: on the processor it is refused and not ignored."""
     assert run_door(main, ["--precision", "tf32"]) == 2
     assert "--device cuda" in capsys.readouterr().err
-
-
-def test_the_script_for_a_machine_with_a_card(tmp_path):
-    """Its end makes a table of what its steps have left; without a card it says so in a line, and stops."""
-    (tmp_path / "steps.tsv").write_text("card\t0\t0.5\ntests\t1\t60.0\n")
-    sides = {"ours": {"seconds": [0.2, 0.1], "memory": 2**20}, "rival": None, "ratio": None}
-    document = {
-        "machine": {"card": "A"},
-        "settings": {"precision": "tf32"},
-        "rows": [{"name": "64x64", "step": sides}],
-    }
-    (tmp_path / "step-tf32.json").write_text(json.dumps(document))
-    text = table(steps(tmp_path), measured(tmp_path))
-    assert "| tests | 1 | 60.0 |" in text and "| A | tf32 | 64x64 | 150.00 | 1.00 |" in text
-    if NO_CARD:
-        script = FOLDER.parent / "benchmarks" / "on_gpu.sh"
-        environment = {**os.environ, "PYTHON": sys.executable}
-        ended = subprocess.run(
-            [script, tmp_path], env=environment, capture_output=True, text=True, check=False
-        )
-        assert ended.returncode == 1 and ended.stdout.splitlines()[-1] == NO_CARD

@@ -24,7 +24,7 @@ def bare(kind, device: str, calls: list[str]):
 
 @needs_torch
 def test_pytorch_gives_back_what_cudnn_tried(monkeypatch):
-    """What its allocator keeps goes, the peak begins anew, a step takes what it needs; on a processor nothing is done."""
+    """What its allocator keeps goes, the peak begins anew, a step takes what it needs; on a processor none of it."""
     import torch
 
     from nst.measure.torch_peer import Step as Theirs

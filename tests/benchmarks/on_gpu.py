@@ -1,0 +1,122 @@
+"""What `on_gpu.sh` does, step by step; see there."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from nst.formats import write
+from nst.formats.known import find_weights
+from nst.measure.jobs import he_weights
+from tests.benchmarks.gpu_table import write_results
+from tests.benchmarks.timed_steps import Step, Steps
+
+SECONDS = 460.0  # for everything
+CARD = "name,driver_version,compute_cap,compute_mode,memory.total,power.limit"
+DEVICE = (
+    "from nst import kernels; why = kernels.no_card(); print(why or kernels.card_name()); "
+    "raise SystemExit(bool(why))"
+)
+TORCH = "import torch; raise SystemExit(not torch.cuda.is_available())"
+# Quick ones of each kind: under the sanitizer, a launch takes many times as long.
+CHECKED = (
+    "test_kernels or test_products or plain_convolution or (within_the_convolution and max) or tensor_cores"
+)
+SANITIZED = ("products", "kernels", "convolution")
+TESTS = Path(__file__).parents[1] / "cuda"
+WIDE_OPEN = ("-W", "default", "-q", "-p", "no:cacheprovider")  # a driver may warn of what it likes
+
+
+def python(*words: str) -> list[str]:
+    """Return a command of this interpreter."""
+    return [sys.executable, *words]
+
+
+def bench(precision: str, *words: str) -> list[str]:
+    """Return the command that measures a whole step."""
+    how = ("--device", "cuda", "--precision", precision, "--size", "512", "--quick")
+    return python("-m", "nst.bench", "step", *how, *words)
+
+
+def painting(weights: list[str], iterations: int, output: Path) -> list[str]:
+    """Return the command that paints."""
+    how = ("--device", "cuda", "--size", "512", "--iterations", str(iterations), "--print-every", "100")
+    return python("-m", "nst.run", *weights, *how, "-o", str(output))
+
+
+def compiling(weights: list[str], scratch: Path) -> list[Step]:
+    """Return steps that do all once, side by side, so that what follows finds its kernels compiled."""
+    files = sorted(TESTS.glob("test_*.py"))
+    found = [Step(path.stem, 150, python("-m", "pytest", str(path), *WIDE_OPEN)) for path in files]
+    found += [Step(f"compile-{one}", 150, bench(one, "--rounds", "1")) for one in ("tf32", "bf16")]
+    return [*found, Step("compile-float32", 150, painting(weights, 2, scratch / "first.png"))]
+
+
+def sanitizing(sanitizer: str) -> list[Step]:
+    """Return what looks for bad accesses and for races."""
+    files = [str(TESTS / f"test_{name}.py") for name in SANITIZED]
+    tests = python("-m", "pytest", *files, "-k", CHECKED, "-x", *WIDE_OPEN)
+    how = ("--error-exitcode", "9", "--target-processes", "all")
+    tools = ("memcheck", "racecheck")
+    return [Step(tool, 75, [sanitizer, "--tool", tool, *how, *tests]) for tool in tools]
+
+
+def vgg19(scratch: Path) -> list[str]:
+    """Return the arguments that name a VGG-19: one that is here, or one of the same shape with random numbers."""
+    if find_weights("vgg19"):
+        return ["--network", "vgg19"]
+    write(scratch / "vgg19-random.h5", he_weights())
+    return ["--weights", str(scratch / "vgg19-random.h5")]
+
+
+def main(folder: Path, scratch: Path) -> int:
+    """Do everything; return an exit status."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in [*folder.glob("step-*.json"), *folder.glob("painting.*"), *folder.glob("*.log")]:
+        old.unlink()
+    after = partial(write_results, folder)
+    steps = Steps(folder, SECONDS, after, NUMBA_CACHE_DIR=str(folder / "kernels"))
+    steps.run(Step("card", 20, ["nvidia-smi", f"--query-gpu={CARD}", "--format=csv"]))
+    if not steps.run(Step("device", 60, python("-c", DEVICE))):
+        print((folder / "device.log").read_text().strip())
+        return 1
+    weights = vgg19(scratch)
+    good = steps.run(*compiling(weights, scratch))
+    sanitizer = shutil.which("compute-sanitizer", path=steps.environment["PATH"] + ":/usr/local/cuda/bin")
+    if sanitizer:
+        good &= steps.run(*sanitizing(sanitizer))
+    rival = ["--vs", "torch"] if steps.run(Step("torch", 30, python("-c", TORCH))) else []
+
+    def measured(precision: str) -> bool:
+        return steps.run(
+            Step(
+                f"step-{precision}",
+                70,
+                bench(precision, *rival, "--json", str(folder / f"step-{precision}.json")),
+            )
+        )
+
+    good &= measured("float32") & measured("tf32")
+    good &= steps.run(Step("painting", steps.left, painting(weights, 500, folder / "painting.png")))
+    good &= measured("bf16")
+    print((folder / "results.md").read_text())
+    return 0 if good else 1
+
+
+def stopped(*signal_and_frame: object) -> None:
+    """End as on Ctrl-C: with all that was started."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stopped)
+    with tempfile.TemporaryDirectory(prefix="nst-on-gpu-") as scratch_folder:
+        try:
+            status = main(Path(sys.argv[1]), Path(scratch_folder))
+        except KeyboardInterrupt:
+            status = 130
+    raise SystemExit(status)
