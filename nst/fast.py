@@ -35,7 +35,7 @@ def _add_apply(commands: argparse._SubParsersAction) -> None:
     )
     it.set_defaults(run=_apply)
     add = it.add_argument
-    told = "a net of nst.fast train, or an .npz with the 48 arrays of one of others"
+    told = "starry-night, which comes with nst; a net of nst.fast train; or an .npz with the 48 arrays of another's"
     add("model", metavar="MODEL", help=told)
     add("pictures", nargs="+", metavar="PICTURE", help="files, or folders of them")
     add("-o", "--output", help="a file for one picture, a folder for several; default: out.png, painted")
@@ -45,7 +45,8 @@ def _add_apply(commands: argparse._SubParsersAction) -> None:
     frames = it.add_argument_group("frames of a film", told).add_argument
     told = "each by its own statistics; all by those of all together; or by such as follow the frames"
     frames("--frames", choices=("each", "shared", "smooth"), default="each", help=told)
-    frames("--keep", type=number(0, 0.9999), default=0.9, help="smooth: how much stays from frame to frame")
+    told = "smooth: how much stays from frame to frame (default: 0.9)"
+    frames("--keep", type=number(0, 0.9999), help=told)
     _add_work(it)
 
 
@@ -90,6 +91,8 @@ def _apply(options: argparse.Namespace) -> int:
     from nst.feedforward.painters import Painter, read_painter
     from nst.feedforward.pictures import Job, each, jobs, read, write
 
+    if options.keep is not None and options.frames != "smooth":
+        raise NstError("--keep says how much stays with --frames smooth: name that too")
     painter = read_painter(options.model, options.style, options.style_blend, options.seed)
     if painter.texture:
         raise NstError(f"{options.model} makes textures from noise: python -m nst.fast texture")
@@ -118,11 +121,11 @@ def _held(options: argparse.Namespace, painter, wanted) -> Callable:
     if options.frames == "shared":
         shared = painter.shared(_readable(options, wanted), options.tile)
         return lambda pixels: shared
-    last = None
+    last, keep = None, 0.9 if options.keep is None else options.keep
 
     def following(pixels):
         nonlocal last
-        last = followed(last, painter.statistics(pixels, options.tile), options.keep)
+        last = followed(last, painter.statistics(pixels, options.tile), keep)
         return painter.held(last)
 
     return following

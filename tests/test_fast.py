@@ -158,6 +158,16 @@ def test_one_picture_into_one_file(door, pictures, model):
     assert Image.open("painting.png").size == (40, 30)
 
 
+def test_the_net_that_comes_with_it(door, pictures):
+    """It paints by its name; a file of that name goes before it."""
+    assert door(fast.main, "apply", "starry-night", pictures[0]).status == 0
+    painting, photograph = (np.asarray(Image.open(path)).astype(int) for path in ("out.png", pictures[0]))
+    assert painting.shape == photograph.shape
+    assert np.abs(painting - photograph).mean() > 10
+    Path("starry-night").write_bytes(b"no net")
+    assert "starry-night" in door(fast.main, "apply", "starry-night", pictures[0]).err
+
+
 def test_a_folder_into_a_folder(door, tmp_path, pictures, model):
     """Every picture below is painted at --size; one that cannot be read is told, left out, and makes the status 1."""
     folder = tmp_path / "photos"
@@ -237,6 +247,7 @@ def test_tiles_never_show(door, model):
         (("apply", "{model}", "content.png", "--size", "8"), "--size"),
         (("apply", "{model}", "content.png", "--size", "50000"), "--max-pixels"),
         (("apply", "{model}", "content.png", "--style", "2"), "knows one style"),
+        (("apply", "{model}", "content.png", "--keep", "0.5"), "--frames smooth"),
         (("texture", "{model}"), "nst.fast apply"),
         (("train", "style.png"), "--photos"),
         (("train", "style.png", "--photos", ".", "-o", "net.h5"), ".npz"),

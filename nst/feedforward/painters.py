@@ -14,6 +14,7 @@ from nst.feedforward.statistics import Statistics, held, measured, normalisation
 from nst.feedforward.tiles import painted_in_tiles, with_statistics
 from nst.formats.fast_style import read_fast_style
 from nst.formats.generators import Generator, read_generator
+from nst.formats.known import bundled
 from nst.formats.trained import is_trained
 from nst.networks import Network
 from nst.networks.fast_style import BLOCKS, STEP, room
@@ -92,7 +93,7 @@ def read_painter(
     Parameters
     ----------
     path
-        A file.
+        A file, or the name of a net that comes with the program.
     style
         The name or the number, from 1, of one of its styles; default: the first.
     blend
@@ -105,6 +106,7 @@ def read_painter(
     NstError
         When the file is no such net, or does not have these styles.
     """
+    path = path if os.path.exists(path) else bundled(f"{path}.npz") or path
     if is_trained(path):
         return painter_of(read_generator(path), style, blend, seed)
     network = read_fast_style(path)

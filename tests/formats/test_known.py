@@ -121,7 +121,8 @@ def test_our_own_network_is_found_where_pip_puts_it(tmp_path, monkeypatch):
 
 
 def test_what_comes_with_the_program_is_small():
-    """All that lies in `weights/` is at most 8 MB, the decoders of it at most 1.5."""
+    """All that lies in `weights/` is at most 8 MB, the decoders of it at most 1.5, the net at most 1."""
     folder = bundled_weights().parent
     assert sum(path.stat().st_size for path in folder.iterdir()) < 8 << 20
     assert bundled("slim-decoders.h5").stat().st_size < 1_500_000
+    assert bundled("starry-night.npz").stat().st_size < 1_000_000
