@@ -34,7 +34,7 @@ BLOCKS = 2 if SIMULATED else 1024  # at the most: beyond them each thread goes o
 GRAIN = 512  # bytes: what CUDA aligns allocations to
 SLACK = 1.25  # a block of memory is lent for no less than this part of it, or the card would fill with gaps
 OUT_OF_MEMORY = 2  # CUDA's number of that error
-TENSOR_CORES = (8, 0)  # the compute capability with which those came that know TF32 and bfloat16
+TENSOR_CORES = (8, 0)  # the least compute capability whose tensor cores know TF32 and bfloat16: Ampere's
 
 for _settings in (
     "numba.core.config",

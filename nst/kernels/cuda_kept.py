@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 from numba.core import config, event
+from numba.core.target_extension import target_override
 
 from nst.kernels.compiled import folder
 
@@ -47,7 +48,8 @@ class Kept:
 
     def load_overload(self, signature: str, context: Any) -> Any:
         """Return what was compiled for such a card, or None, after a word to who wants to know of compiling."""
-        context.refresh()
+        with target_override("cuda"):
+            context.refresh()
         with suppress(Exception):  # a file that was damaged may raise anything: it is written anew
             if found := self._file(context.codegen()).load(self.origin):
                 return Binary._rebuild(**found)

@@ -21,12 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import cuda
 
-from nst.kernels.cuda_device import SIMULATED, Kernel
+from nst.kernels.cuda_device import SIMULATED, TENSOR_CORES, Kernel
 from nst.kernels.cuda_intrinsics import device, load4, multiply_bf16, multiply_tf32, pack_bf16, round_tf32
 
 PRECISIONS = ("float32", "tf32", "bf16")
-TENSOR_CORES = (8, 0)
-"""The least compute capability whose tensor cores know TF32 and bfloat16: Ampere's."""
 WARP = 32
 WARP_ROWS, WARP_COLUMNS = 64, 32  # of the product, that a warp computes on the tensor cores
 PAD = 8  # words

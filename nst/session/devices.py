@@ -23,7 +23,8 @@ def add_device(group: argparse._ArgumentGroup) -> None:
         "--precision",
         choices=PRECISIONS,
         default="float32",
-        help="of the factors of products on a card; tf32 and bf16 take its tensor cores (default: float32)",
+        help="of the factors of products on a card; tf32 and bf16 take the tensor cores of Ampere and later "
+        "(default: float32)",
     )
 
 

@@ -12,6 +12,7 @@ from typing import TextIO
 
 from nst.engine.checkpoint import Checkpoint, load_checkpoint
 from nst.errors import NstError, printable
+from nst.kernels import no_card
 from nst.session.estimate import foretold, is_long
 from nst.session.outputs import Outputs, checkpoint_path
 from nst.session.paint import Run
@@ -43,7 +44,7 @@ def go(
         May do something else with the options, and return an exit status.
     """
     options, checkpoint = form.parse(argv), None
-    _announce_compiling(_silent if options.quiet else _say)
+    _announce_compiling(_silent if options.quiet else _say, getattr(options, "device", "cpu"))
     if options.resume is not None:
         path = Path(options.resume or checkpoint_path(options.output))
         checkpoint = load_checkpoint(path)
@@ -85,12 +86,17 @@ def _out_of_memory(plan: Plan, error: MemoryError) -> str:
     return "out of memory; --memory 50% paints within half of the machine's"
 
 
-_listening = [lambda *lines: None]  # whoever called last: one process may open the door several times
+_listening: list[Callable[[], None]] = []  # whoever called last: one process may open the door several times
 
 
-def _announce_compiling(say: Callable[..., None]) -> None:
+def _announce_compiling(say: Callable[..., None], device: str) -> None:
     """Let it be said when kernels must be compiled, in place of a long silence."""
-    _listening[0] = say
+
+    def announce() -> None:
+        on_card = device == "cuda" or (device == "auto" and no_card() is None)
+        say(f"compiling the kernels for this machine, once: about {'a minute' if on_card else '10 s'}")
+
+    _listening[:] = [announce]
     _listen()
 
 
@@ -100,7 +106,7 @@ def _listen() -> None:
     from nst.kernels.compiled import before_compiling, lean
 
     lean()
-    before_compiling(lambda: _listening[0]("compiling the kernels for this machine, once: about 10 s"))
+    before_compiling(lambda: _listening[0]())
 
 
 def _print(lines: Iterable[str], stream: TextIO | None = None) -> None:
