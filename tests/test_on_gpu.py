@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -70,6 +71,23 @@ def test_nothing_begins_when_time_is_up(tmp_path):
     assert "no-such-program" in (tmp_path / "absent.log").read_text()
 
 
+def test_a_script_that_is_stopped_leaves_nothing_running(tmp_path):
+    """Asked to end, it ends what it has started; the table of what was done before is there."""
+    steps = Steps(tmp_path, 60, lambda done: write_results(tmp_path, done))
+    assert steps.run(Step("quick", 60, command("print()")))
+    slow = Step("slow", 60, command("import time; time.sleep(600)"))
+    before = signal.signal(signal.SIGALRM, on_gpu.stopped)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        with pytest.raises(KeyboardInterrupt):
+            steps.run(slow)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert slow._process.returncode == -signal.SIGTERM
+    assert "| quick | 0 |" in (tmp_path / "results.md").read_text()
+
+
 def test_the_table_of_what_is_there(tmp_path):
     """Steps, measurements and the painting, each as soon as it is there."""
     done = [Step("tests", 60, [], 1, 60.04)]
@@ -97,6 +115,17 @@ def test_all_steps_together_have_their_time(tmp_path):
         times.append(max(step.limit for step in group))
     assert sum(times) + 60 > on_gpu.SECONDS > sum(times) - 60
     assert on_gpu.SECONDS <= 470
+
+
+def test_what_is_sanitized_is_there():
+    """Some of each file is chosen, convolutions included, and not so many that it would take too long."""
+    (command, *_) = [step.command for step in on_gpu.sanitizing("sanitizer")]
+    words = command[command.index(sys.executable) :]
+    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
+    found = subprocess.run([*words, "--collect-only"], env=environment, capture_output=True, text=True).stdout
+    counts = [found.count(f"tests/cuda/test_{name}.py::") for name in on_gpu.SANITIZED]
+    assert min(counts) >= 5 and sum(counts) < 120, found
+    assert found.count("::test_plain_convolution") >= 5 and found.count("tensor_cores") >= 2
 
 
 def test_the_network_is_vgg19(tmp_path, monkeypatch, door):

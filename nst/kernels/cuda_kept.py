@@ -26,15 +26,15 @@ from nst.kernels.compiled import folder
 
 try:
     import numba_cuda
-    from numba.cuda.core.caching import IndexDataCacheFile
+    from numba.cuda.core.caching import IndexDataCacheFile, NullCache
     from numba.cuda.dispatcher import _Kernel as Binary
 except ImportError:  # numba's own CUDA, before numba-cuda: it compiles each time
-    numba_cuda = None
+    numba_cuda, NullCache = None, object
 
 PLAIN = (int, float, str, type(None), type, np.generic, np.dtype)
 
 
-class Kept:
+class Kept(NullCache):
     """Where numba looks for one kernel before it compiles it, and puts it afterwards.
 
     Parameters

@@ -16,11 +16,15 @@ from tests.benchmarks.gpu_table import write_results
 from tests.benchmarks.timed_steps import Step, Steps
 
 SECONDS = 460.0  # for everything
-CARD = "name,driver_version,compute_cap,compute_mode,memory.total,power.limit"
-DEVICE = (
-    "from nst import kernels; why = kernels.no_card(); print(why or kernels.card_name()); "
-    "raise SystemExit(bool(why))"
-)
+CARD = "name,driver_version,compute_mode,memory.total,power.limit"
+DEVICE = """
+from nst import kernels
+if why := kernels.no_card():
+    print(why)
+    raise SystemExit(1)
+from numba import cuda
+print(kernels.card_name(), cuda.get_current_device().compute_capability)
+"""
 TORCH = "import torch; raise SystemExit(not torch.cuda.is_available())"
 # Quick ones of each kind: under the sanitizer, a launch takes many times as long.
 CHECKED = (
