@@ -18,7 +18,7 @@ from numba import cuda
 
 from nst.kernels.cuda_readers import kept_dtype
 from nst.kernels.cuda_steps import advance, count, locate, put_across, put_along, rows, split, windows
-from nst.kernels.cuda_tiles import PAD, Tile, Tiled, places, products, registers
+from nst.kernels.cuda_tiles import Tile, Tiled, places, products, registers
 from nst.kernels.cuda_writers import writer
 
 ZERO = np.float32(0)
@@ -95,7 +95,7 @@ def convolve(variant: Variant) -> Tiled:
     tile, a_width, b_width, reads, *writes = variant
     high, columns, depth, stage, word = tile.rows, tile.columns, tile.depth, tile.stage, tile.word
     in_a, in_b, fragment = registers(tile)
-    mask, cells, b_begins = kept_dtype(reads), tile.high * tile.wide, tile.words * (tile.rows + PAD)
+    mask, cells, b_begins = kept_dtype(reads), tile.high * tile.wide, tile.words * (high + tile.pad)
     next_a = tile.rows * depth // tile.threads
     next_b = count(tile, columns, b_width) * b_width * tile.terms
     # Numba wants names of sizes.
@@ -103,7 +103,7 @@ def convolve(variant: Variant) -> Tiled:
     place, add_products, write = places(tile), products(tile), writer(tile, b_width, *writes)
     write_down = locate(tile, a_width, variant.writes in ("max", "avg"))
     fetch_a, put_a = windows(tile, a_width, reads), put_across(tile, a_width)
-    fetch_b, put_b = rows(tile, columns, b_width), put_along(tile, columns, b_width)
+    fetch_b, put_b = rows(tile, columns, b_width), put_along(tile, columns, b_width, a_width)
 
     def kernel(x, kept, weights, biases, y, bits, shape):
         shared = cuda.shared.array(room, word)

@@ -17,7 +17,7 @@ from numba import cuda
 
 from nst.kernels.cuda_device import kernel
 from nst.kernels.cuda_steps import begin, count, put_along, rows, seen_rows, split
-from nst.kernels.cuda_tiles import PAD, Tile, Tiled, places, products, registers
+from nst.kernels.cuda_tiles import Tile, Tiled, places, products, registers
 from nst.kernels.cuda_writers import writer
 
 ZERO = np.float32(0)
@@ -40,7 +40,7 @@ def correlate(tile: Tile, a_width: int, b_width: int) -> Tiled:
     """
     high, columns, depth, stage, word = tile.rows, tile.columns, tile.depth, tile.stage, tile.word
     in_a, in_b, fragment = registers(tile)
-    cells, b_begins, a_lines = tile.high * tile.wide, tile.words * (high + PAD), high // a_width
+    cells, b_begins, a_lines = tile.high * tile.wide, tile.words * (high + tile.pad), high // a_width
     next_a = count(tile, high, a_width) * a_width * tile.terms
     next_b = count(tile, columns, b_width) * b_width * tile.terms
     numbered, room = 3 * next_a // a_width, 2 * stage  # numba wants names of sizes

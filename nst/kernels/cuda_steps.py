@@ -16,7 +16,7 @@ import numpy as np
 
 from nst.kernels.cuda_intrinsics import device, store4
 from nst.kernels.cuda_readers import loader, reader
-from nst.kernels.cuda_tiles import PAD, Tile, convert
+from nst.kernels.cuda_tiles import Tile, convert
 
 ZERO = np.float32(0)
 NOWHERE = -(1 << 30)  # the row of a window that there is not: none of its taps is inside the picture
@@ -103,17 +103,22 @@ def windows(tile: Tile, width: int, reads: str) -> Callable:
 
 @cache
 def put_across(tile: Tile, width: int) -> Callable:
-    """Return a function that puts what `windows` has read into shared memory, as columns."""
+    """Return a function that puts what `windows` has read into shared memory, as columns.
+
+    A thread has the words of `width` neighbouring terms. First come those that are the first of a thread's, then those
+    that are the second, and so on: so what the threads of a window write at once lies in neighbouring rows, and not in
+    rows so far apart that their banks are the same again.
+    """
     per_line, rounds = tile.depth // width, tile.rows * tile.depth // (width * tile.threads)
-    stride, pitch, terms, word = tile.threads // per_line, tile.rows + PAD, tile.terms, convert(tile)
+    stride, pitch, terms, word = tile.threads // per_line, tile.rows + tile.pad, tile.terms, convert(tile)
 
     @device
     def put(me, numbers, shared, at):
-        line, k = me // per_line, me % per_line * width
+        line, first = me // per_line, me % per_line
         for i in range(rounds):
             for j in range(0, width, terms):
                 here = i * width + j
-                to = at + (k + j) // terms * pitch + line + i * stride
+                to = at + (j // terms * per_line + first) * pitch + line + i * stride
                 shared[to] = word(numbers[here], numbers[here + terms - 1])
 
     return put
@@ -142,9 +147,14 @@ def rows(tile: Tile, lines: int, width: int) -> Callable:
 
 
 @cache
-def put_along(tile: Tile, lines: int, width: int) -> Callable:
-    """Return a function that puts what `rows` has read into shared memory, as rows."""
-    per_row, terms, pitch, word = lines // width, tile.terms, lines + PAD, convert(tile)
+def put_along(tile: Tile, lines: int, width: int, across: int = 1) -> Callable:
+    """Return a function that puts what `rows` has read into shared memory, as rows.
+
+    They are in the order in which `put_across` leaves those of the other operand, which it reads `across` at once.
+    """
+    per_row, terms, pitch, word = lines // width, tile.terms, lines + tile.pad, convert(tile)
+    together = max(1, across // terms)
+    apart = tile.words // together
     rounds, units, stride = count(tile, lines, width), lines // width * tile.words, tile.threads // per_row
 
     @device
@@ -168,7 +178,8 @@ def put_along(tile: Tile, lines: int, width: int) -> Callable:
         if me < units:
             for i in range(rounds):
                 here = i * terms * width
-                to = at + (me // per_row + i * stride) * pitch + me % per_row * width
+                term = me // per_row + i * stride
+                to = at + (term % together * apart + term // together) * pitch + me % per_row * width
                 write(numbers, here, here + (terms - 1) * width, shared, to)
 
     return put

@@ -5,8 +5,10 @@ few columns of A and rows of B from the card's memory into shared memory, each n
 then each adds up its own share of C in registers. So a number from memory serves `columns` or `rows` products, and one
 from shared memory `wide` or `high` of them. There is room for two steps: while one is used, the next is under way.
 
-Both operands lie in shared memory with the terms of the sums as rows: A transposed. Four neighbours are read at once,
-and rows are 8 words longer than they need be, so that the threads that read together meet different banks.
+Both operands lie in shared memory with the terms of the sums as rows: A transposed. Four neighbours are read at once.
+Shared memory has 32 banks, a word wide each, and threads of a warp that want different words of one bank wait for one
+another. So rows are longer than they need be (`Tile.pad`), and a convolution has its terms in another order: that of a
+sum is free (`nst.kernels.cuda_steps.put_across`).
 
 On the tensor cores (TF32 and bfloat16) only the innermost part differs: see `products`. There a word of shared memory
 holds one TF32 number, or two terms of a sum in bfloat16.
@@ -27,7 +29,7 @@ from nst.kernels.cuda_intrinsics import device, load4, multiply_bf16, multiply_t
 PRECISIONS = ("float32", "tf32", "bf16")
 WARP = 32
 WARP_ROWS, WARP_COLUMNS = 64, 32  # of the product, that a warp computes on the tensor cores
-PAD = 8  # words
+BANKS = 32
 
 
 class Tile(NamedTuple):
@@ -71,9 +73,14 @@ class Tile(NamedTuple):
         return self.depth // self.terms
 
     @property
+    def pad(self) -> int:
+        """The words behind each row of an operand: so many banks apart are the words of a column."""
+        return 4 * BANKS // self.words
+
+    @property
     def stage(self) -> int:
         """The words of one step: both operands."""
-        return self.words * (self.rows + self.columns + 2 * PAD)
+        return self.words * (self.rows + self.columns + 2 * self.pad)
 
     @property
     def word(self) -> type:
@@ -171,7 +178,7 @@ def products(tile: Tile) -> Callable:
 @cache
 def _by_threads(tile: Tile) -> Callable:
     high, wide, depth, row_gap, column_gap = tile.high, tile.wide, tile.depth, tile.row_gap, tile.column_gap
-    a_pitch, b_pitch = tile.rows + PAD, tile.columns + PAD
+    a_pitch, b_pitch = tile.rows + tile.pad, tile.columns + tile.pad
     b_begins = depth * a_pitch
 
     @device
@@ -204,7 +211,7 @@ def _by_warps(tile: Tile) -> Callable:
     chosen so that a thread reads fours from shared memory, and so that its sums are of two times four rows and of eight
     neighbouring columns: whole windows of a pooling, and whole vectors to write.
     """
-    a_pitch, b_pitch, words = tile.rows + PAD, tile.columns + PAD, tile.words
+    a_pitch, b_pitch, words = tile.rows + tile.pad, tile.columns + tile.pad, tile.words
     b_begins, row_gap = words * a_pitch, tile.row_gap
     multiply = multiply_tf32 if tile.precision == "tf32" else multiply_bf16
 

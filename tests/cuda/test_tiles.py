@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nst.kernels import cuda_choice, reference
+from nst.kernels import cuda_choice, cuda_tiles, reference
 from nst.kernels.cuda_array import put, to_host
 from nst.kernels.cuda_choice import TILES, set_precision, widths
 from nst.kernels.cuda_convolution import (
@@ -15,7 +15,8 @@ from nst.kernels.cuda_convolution import (
     prepare,
 )
 from nst.kernels.cuda_device import SIMULATED
-from nst.kernels.cuda_tiles import WARP_COLUMNS, WARP_ROWS, Tile, places
+from nst.kernels.cuda_steps import put_across, put_along
+from nst.kernels.cuda_tiles import BANKS, WARP_COLUMNS, WARP_ROWS, Tile, places, registers
 from tests.cuda.precisions import ROUNDED, on_this_card
 from tests.tolerances import assert_close
 
@@ -104,3 +105,64 @@ def test_tiles_fit_threads_and_shared_memory(tile):
         assert (tile.high, tile.wide) == (8, 8) and tile.threads * 64 == tile.rows * tile.columns
     wide = 1 if tile in TILES["narrow"] else 4
     assert widths(tile, 3, 64) == (1, wide) and widths(tile, 64, 3) == (4, 1)
+
+
+class Touched:
+    """Shared memory that notes which words are written or read, one access after the other."""
+
+    def __init__(self) -> None:
+        self.accesses: list[list[int]] = []
+
+    def __len__(self) -> int:
+        return 1 << 20
+
+    def __setitem__(self, at: int, _: object) -> None:
+        self.accesses.append([at])
+
+    def __getitem__(self, at: int) -> np.uint32:
+        self.accesses.append([at])
+        return np.uint32(0)
+
+
+def waits(tile: Tile, access, vector: int = 1) -> int:
+    """Return how many threads of a warp at the most want different words of one bank at once, in some access.
+
+    A warp's accesses to vectors of four are made by eight threads at a time.
+    """
+    worst, together = 0, 32 // vector
+    for warp in range(0, tile.threads, 32):
+        notes = []
+        for thread in range(warp, warp + 32):
+            shared = Touched()
+            access(thread, shared)
+            notes.append([first for (first,) in shared.accesses[::vector]])
+        for at_once in zip(*notes, strict=True):
+            for begin in range(0, 32, together):
+                words = {at + i for at in at_once[begin : begin + together] for i in range(vector)}
+                banks = np.bincount([word % BANKS for word in words])
+                worst = max(worst, banks.max())
+    return int(worst)
+
+
+@pytest.mark.skipif(not SIMULATED, reason="on a card a thread's functions cannot be called from here")
+@pytest.mark.parametrize("tile", ALL, ids=str)
+def test_threads_meet_in_no_bank_of_shared_memory(tile, monkeypatch):
+    """Those of a warp write and read in one go; but for pairs of bfloat16, of which two threads write at a time."""
+    numbers = np.zeros(256, np.float32)
+    across = waits(tile, lambda me, shared: put_across(tile, 4)(me, numbers, shared, 0))
+    assert across == (2 if tile.precision == "bf16" else 1)
+    if tile not in TILES["narrow"]:
+        along = put_along(tile, tile.columns, 4, 4)
+        assert waits(tile, lambda me, shared: along(me, numbers, shared, 0), 4) == 1
+    for name in ("multiply_tf32", "multiply_bf16"):  # which in the simulator waits for the whole warp
+        monkeypatch.setattr(cuda_tiles, name, lambda *_: None)
+    add = {True: cuda_tiles._by_threads, False: cuda_tiles._by_warps}[
+        tile.precision == "float32"
+    ].__wrapped__(tile)
+
+    def multiply(me, shared):
+        dtype = registers(tile)[2]
+        a, b, sums = np.zeros(16, dtype), np.zeros(8, dtype), np.zeros(64, np.float32)
+        add(shared, 0, me, *places(tile)(me), a, b, sums)
+
+    assert waits(tile, multiply, 4) == 1
