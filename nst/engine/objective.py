@@ -78,8 +78,9 @@ class Objective:
         entering = {tap: partial(gradient, tap) for tap in self.taps}
         total = self.network.backward(entering, tape, consume=True) if entering else np.zeros_like(image)
         pixels = gradient(None)
-        parts = {term.label: found[term.label] for term in self.terms}
-        return Evaluation(sum(parts.values()), total if pixels is None else total + pixels, parts)
+        total = total if pixels is None else total + pixels
+        parts = {term.label: float(found[term.label]) for term in self.terms}  # only now is a card waited for
+        return Evaluation(sum(parts.values()), total, parts)
 
     def term_gradients(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """Return the gradient of the image for each term alone, by label: one backward pass for each."""

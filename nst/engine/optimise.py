@@ -11,7 +11,7 @@ import numpy as np
 from nst.engine.objective import Objective
 from nst.errors import NstError
 from nst.optimizers import LBFGS, Adam
-from nst.optimizers.dot import dot
+from nst.optimizers.dot import dots
 from nst.optimizers.step import Step
 
 
@@ -102,7 +102,7 @@ def optimise(
 def _checked_norm(step: Step, iteration: int) -> float:
     """Return the norm of a step's gradient, once all that it found is finite."""
     # One number that is not finite makes the sum of squares so, and no array of answers is needed.
-    squares = dot(step.gradient, step.gradient), dot(step.x, step.x)
+    squares = dots((step.gradient, step.gradient), (step.x, step.x))
     if not all(map(math.isfinite, (step.value, *squares))):
         raise NstError(
             f"iteration {iteration}: the loss, its gradient or the image is not finite; "

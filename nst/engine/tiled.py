@@ -80,6 +80,7 @@ class TiledObjective(Objective):
                 parts[term.label], _ = term(image, gradient)
         for index, tile in enumerate(self.tiling):
             tile.add(self._walk(image, index, tile, differences, parts), gradient)
+        parts = {label: float(value) for label, value in parts.items()}
         return Evaluation(sum(parts.values()), gradient, parts)
 
     def term_gradients(self, image: np.ndarray) -> dict[str, np.ndarray]:

@@ -50,7 +50,7 @@ class Statistic(ABC):
 
         Statistics measure in units of their own. Divided by this, their losses can be compared.
         """
-        return mean_square(target)
+        return float(mean_square(target))
 
 
 class Additive(Statistic):

@@ -15,7 +15,12 @@ def dot(a: np.ndarray, b: np.ndarray) -> float:
     Over the million values of an image, float32 products would leave six digits of a sum whose terms cancel,
     and a line search lives on such differences.
     """
-    return kernels.of(a).dot(a, b)
+    return float(kernels.of(a).dot(a, b))
+
+
+def dots(*pairs: tuple[np.ndarray, np.ndarray]) -> list[float]:
+    """Return the inner products of several pairs: a card is asked for all before the first is waited for."""
+    return list(map(float, [kernels.of(a).dot(a, b) for a, b in pairs]))
 
 
 def largest(a: np.ndarray) -> float:

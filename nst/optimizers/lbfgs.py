@@ -11,7 +11,7 @@ import numpy as np
 
 from nst import kernels
 from nst.errors import NstError
-from nst.optimizers.dot import dot, finite, largest
+from nst.optimizers.dot import dot, dots, finite, largest
 from nst.optimizers.line_search import Trial, strong_wolfe
 from nst.optimizers.step import Evaluate, Point, Step, evaluate_at, sealed
 
@@ -227,25 +227,25 @@ class LBFGS:
 
         Each update of q returns the inner product that the next one needs: q passes through memory once for both.
         """
-        combine = kernels.of(gradient).combine
+        kernel = kernels.of(gradient)
         q, alphas = np.negative(gradient, order="C"), []
         if not self._pairs:
             return q, dot(gradient, q)
         newest, *older = reversed(self._pairs)
-        product = dot(newest.s, q)
+        product = kernel.dot(newest.s, q)  # perhaps a number on a card, as all that is made of it
         for pair, following in zip(
             (newest, *older), (*(pair.s for pair in older), self._pairs[0].y), strict=True
         ):
             alphas.append(product / pair.sy)
-            product = combine(q, 1.0, pair.y, -alphas[-1], following)
+            product = kernel.combine(q, 1.0, pair.y, -alphas[-1], following)
         scale = newest.sy / newest.yy  # goes into the first update of the second loop
         product *= scale
         _, *newer = self._pairs
         for pair, following in zip(self._pairs, (*(pair.y for pair in newer), gradient), strict=True):
             beta = product / pair.sy
-            product = combine(q, scale, pair.s, alphas.pop() - beta, following)
+            product = kernel.combine(q, scale, pair.s, alphas.pop() - beta, following)
             scale = 1.0
-        return q, product
+        return q, float(product)
 
     def _search(self, evaluate: Evaluate, here: Point, d: np.ndarray, slope: float) -> Point | None:
         """Return where the line search ended, or None when it found nothing lower."""
@@ -271,8 +271,8 @@ class LBFGS:
         return largest(s)
 
     def _remember(self, s: np.ndarray, y: np.ndarray) -> None:
-        sy, yy = dot(s, y), dot(y, y)
-        if sy > CURVATURE * math.sqrt(dot(s, s) * yy):
+        sy, yy, ss = dots((s, y), (y, y), (s, s))
+        if sy > CURVATURE * math.sqrt(ss * yy):
             self._pairs.append(Pair(s, y, sy, yy))
 
 

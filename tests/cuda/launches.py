@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 
 from nst.engine import Objective, StyleTransfer
-from nst.kernels import cuda, cuda_array, cuda_device, cuda_padding, cuda_products
+from nst.kernels import cuda, cuda_array, cuda_device, cuda_later, cuda_padding, cuda_products
 from nst.kernels.cuda_array import DeviceArray
 from nst.kernels.cuda_device import Kernel
 from nst.kernels.cuda_tiles import PRECISIONS
 from nst.networks import Weights, fused, vgg
 from nst.networks.vgg import vgg_shapes
 
-REMEMBERED = cuda_products.no_bits, cuda_padding._shown, cuda_padding._showing
+REMEMBERED = cuda_products.no_bits, cuda_padding._shown, cuda_padding._showing, cuda_later.ledger
 SIZES = (64, 48), (256, 256), (512, 512), (1024, 1024)
 """At these, each tile has a turn wherever it may have one."""
 STYLES = tuple(f"relu{block}_1" for block in range(1, 6))
@@ -34,6 +34,9 @@ class Data:
 
     def __init__(self, log: Log, count: int, dtype: np.dtype) -> None:
         self.log, self.count, self.dtype = log, count, dtype
+
+    def __getitem__(self, part: slice) -> Data:
+        return Data(self.log, part.stop - part.start, self.dtype)
 
     def copy_to_device(self, array: np.ndarray, stream: Any) -> None:
         """Note how much went there."""
@@ -80,7 +83,8 @@ def noted() -> Iterator[Log]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cuda_device, "Span", Span)
         patch.setattr(cuda_array, "pool", cuda_device.Pool())
-        patch.setattr(cuda_array, "stream", lambda: log)
+        for module in (cuda_array, cuda_later):
+            patch.setattr(module, "stream", lambda: log)
         patch.setattr(Kernel, "__getitem__", launch)
         for one in REMEMBERED:
             one.cache_clear()

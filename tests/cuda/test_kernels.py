@@ -11,6 +11,7 @@ import pytest
 from nst.kernels import cuda, reference
 from nst.kernels.cuda_array import DeviceArray, put, to_host
 from nst.kernels.cuda_device import pool
+from nst.kernels.cuda_later import SLOTS, Later, ledger
 from nst.layers.window import window_count
 
 RNG = np.random.default_rng(3)
@@ -46,6 +47,8 @@ def agree(name: str, *arguments: object, host: tuple[int, ...] = (), **close: fl
         if isinstance(one, DeviceArray):
             assert one.shape == other.shape
             one = to_host(one)
+        elif isinstance(one, Later):
+            one = float(one)
         np.testing.assert_allclose(one, other, **(close or CLOSE))
     for one, other in zip(given, before, strict=True):
         if isinstance(one, DeviceArray):
@@ -69,7 +72,7 @@ def test_losses_of_pixels_add_to_a_gradient(name):
     given = put(into)
     value, gradient = getattr(cuda, name)(put(x), *arguments, given)
     expected, pull = getattr(reference, name)(x.astype(np.float64), *arguments)
-    assert gradient is given and value == pytest.approx(expected, rel=1e-6)
+    assert gradient is given and float(value) == pytest.approx(expected, rel=1e-6)
     np.testing.assert_allclose(to_host(gradient), into + pull, **CLOSE)
 
 
@@ -79,7 +82,7 @@ def test_sums_are_as_exact_as_in_float64():
     b[-1] = -np.dot(a[:-1].astype(np.float64), b[:-1]) / a[-1]
     exact = math.fsum(float(x) * float(y) for x, y in zip(a, b, strict=True))
     size = np.abs(a * b).sum()
-    found = [cuda.dot(put(a), put(b)) for _ in range(2)]
+    found = [float(cuda.dot(put(a), put(b))) for _ in range(2)]
     assert found[0] == found[1]
     assert abs(found[0] - exact) < 1e-8 * size  # the simulator's fma rounds its product; the card's does not
     assert cuda.dot(put(a[:0]), put(b[:0])) == 0
@@ -92,7 +95,47 @@ def test_combine_updates_in_place():
     product = cuda.combine(moved, 0.5, put(other), -2.0, put(against))
     expected = 0.5 * x - 2 * other
     np.testing.assert_allclose(to_host(moved), expected, **CLOSE)
-    assert product == pytest.approx(reference.dot(expected, against), rel=1e-5)
+    assert float(product) == pytest.approx(reference.dot(expected, against), rel=1e-5)
+
+
+def test_sums_wait_for_one_another():
+    """Formulas of sums that nobody has seen mean what they mean to floats; the first that is wanted brings all."""
+    a, b = random(1, 3, 7, 3), random(1, 3, 7, 3)
+    first, second = cuda.dot(put(a), put(b)), cuda.dot(put(b), put(b))
+    one, other = reference.dot(a, b), reference.dot(b, b)
+    formula = sum([np.float64(0.5) * first, -second / 3, first - second, 0 + second - 1])
+    assert len(ledger().open) == 2
+    assert float(formula) == pytest.approx(0.5 * one - other / 3 + one - 1, rel=1e-6)
+    assert not ledger().open
+    assert float(second + first * 2) == pytest.approx(other + 2 * one, rel=1e-6)
+    with pytest.raises(TypeError):
+        first * second
+
+
+def test_more_sums_than_there_is_room_for():
+    """A full ledger is fetched, and what was in it keeps its values."""
+    a = random(5)
+    found = [cuda.dot(put(a), put(number * a)) for number in range(SLOTS + 3)]
+    size = reference.dot(a, a)
+    assert list(map(float, found)) == pytest.approx([number * size for number in range(SLOTS + 3)], rel=1e-5)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_combine_with_factors_that_are_only_on_the_card(full):
+    """Of up to two sums that nobody has seen the factor is made there; the last place of the ledger is no trap."""
+    x, other = random(1, 3, 7, 3), random(1, 3, 7, 3)
+    float(cuda.dot(put(x), put(x)))  # so that the ledger is empty
+    if full:
+        open_sums = [cuda.dot(put(x), put(x)) for _ in range(SLOTS - 2)]
+    first, second = cuda.dot(put(x), put(other)), cuda.dot(put(other), put(other))
+    moved = put(x)
+    product = cuda.combine(moved, 0.5, put(other), 0.25 * first - second / 8 + 1, put(other))
+    assert len(ledger().open) == (1 if full else 3)
+    factor = 0.25 * reference.dot(x, other) - reference.dot(other, other) / 8 + 1
+    expected = 0.5 * x + factor * other
+    np.testing.assert_allclose(to_host(moved), expected, rtol=2e-5, atol=1e-5)
+    assert float(product) == pytest.approx(reference.dot(expected, other), rel=1e-5)
+    assert not full or float(open_sums[0]) == pytest.approx(reference.dot(x, x), rel=1e-6)
 
 
 def test_adam():
