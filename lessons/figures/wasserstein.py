@@ -39,8 +39,8 @@ PAIRS = (
     ("both", Normal(1, 1), Normal(0, 3)),
 )
 LOG = Path(__file__).with_name("gan-digits.jsonl")
-DIGITS = ("--recipe", "quick", "--steps", "665")
-TEXTURE = ("--recipe", "quick", "--sample-size", "256", "--steps", "496")
+DIGITS = ("--recipe", "quick")
+TEXTURE = ("--recipe", "quick", "--features", "relu2_1", "--sample-size", "256", "--steps", "1500")
 RECIPE = Recipe(batch=256, learning_rate=1e-4, head_start=10, long=80, average=0.0)
 
 
