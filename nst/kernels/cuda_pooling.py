@@ -84,27 +84,9 @@ def max_pool_backward(
     return dx
 
 
-@kernel("void(f4[::1], f4[::1], i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8)")
-def _mean(
-    x,
-    y,
-    height,
-    width,
-    channels,
-    out_height,
-    out_width,
-    kh,
-    kw,
-    sh,
-    sw,
-    top,
-    left,
-    up,
-    down,
-    before,
-    after,
-    count,
-):
+@kernel("void(f4[::1], f4[::1], UniTuple(i8, 15), i8)")
+def _mean(x, y, shape, count):
+    height, width, channels, out_height, out_width, kh, kw, sh, sw, top, left, up, down, before, after = shape
     for i in range(cuda.grid(1), count, cuda.gridsize(1)):
         channel = i % channels
         window = i // channels
@@ -126,31 +108,13 @@ def avg_pool_forward(
     """Return each window's sum, the padding being zeros, divided by the number of places that count."""
     y = DeviceArray((x.shape[0], *out_hw, x.shape[3]))
     how = *x.shape[1:], *out_hw, *size, *stride, padding[0][0], padding[1][0]
-    _mean.over(y.size, x.data, y.data, *how, *_counting(padding, count_include_pad), y.size)
+    _mean.over(y.size, x.data, y.data, (*how, *_counting(padding, count_include_pad)), y.size)
     return y
 
 
-@kernel("void(f4[::1], f4[::1], i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8)")
-def _shares(
-    dy,
-    dx,
-    height,
-    width,
-    channels,
-    out_height,
-    out_width,
-    kh,
-    kw,
-    sh,
-    sw,
-    top,
-    left,
-    up,
-    down,
-    before,
-    after,
-    count,
-):
+@kernel("void(f4[::1], f4[::1], UniTuple(i8, 15), i8)")
+def _shares(dy, dx, shape, count):
+    height, width, channels, out_height, out_width, kh, kw, sh, sw, top, left, up, down, before, after = shape
     for i in range(cuda.grid(1), count, cuda.gridsize(1)):
         channel = i % channels
         pixel = i // channels
@@ -180,7 +144,7 @@ def avg_pool_backward(
     """Return the gradient of the input: every tap of a window receives dy / count."""
     dx = DeviceArray(input_shape)
     how = *input_shape[1:], *dy.shape[1:3], *size, *stride, padding[0][0], padding[1][0]
-    _shares.over(dx.size, dy.data, dx.data, *how, *_counting(padding, count_include_pad), dx.size)
+    _shares.over(dx.size, dy.data, dx.data, (*how, *_counting(padding, count_include_pad)), dx.size)
     return dx
 
 
