@@ -35,7 +35,7 @@ def _add_apply(commands: argparse._SubParsersAction) -> None:
     )
     it.set_defaults(run=_apply)
     add = it.add_argument
-    told = "starry-night, which comes with nst; a net of nst.fast train; or an .npz with the 48 arrays of another's"
+    told = "starry-night, which comes with nst; a net of nst.fast train; or an .npz with the 48 arrays of one of others"
     add("model", metavar="MODEL", help=told)
     add("pictures", nargs="+", metavar="PICTURE", help="files, or folders of them")
     add("-o", "--output", help="a file for one picture, a folder for several; default: out.png, painted")

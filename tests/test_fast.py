@@ -13,6 +13,8 @@ from nst import fast
 from nst.errors import NstError
 from nst.feedforward.painters import read_painter
 from nst.formats.fast_style import read_fast_style
+from nst.formats.generators import read_generator
+from nst.formats.known import bundled
 from nst.images import load, luminance, resize
 from nst.images.bundled import landscape_path
 from nst.networks.fast_style import fast_style_shapes
@@ -164,6 +166,7 @@ def test_the_net_that_comes_with_it(door, pictures):
     painting, photograph = (np.asarray(Image.open(path)).astype(int) for path in ("out.png", pictures[0]))
     assert painting.shape == photograph.shape
     assert np.abs(painting - photograph).mean() > 10
+    assert read_generator(bundled("starry-night.npz")).styles == ("van_gogh_starry_night_1889",)
     Path("starry-night").write_bytes(b"no net")
     assert "starry-night" in door(fast.main, "apply", "starry-night", pictures[0]).err
 

@@ -21,6 +21,8 @@ from nst.networks.fast_style import BLOCKS, STEP, room
 from nst.networks.generators import entering, mixed
 
 TILE = 1024  # pixels a side
+BUNDLED = ("starry-night",)
+"""The nets that come with the program."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ def read_painter(
     NstError
         When the file is no such net, or does not have these styles.
     """
-    path = path if os.path.exists(path) else bundled(f"{path}.npz") or path
+    if str(path) in BUNDLED and not os.path.exists(path):
+        path = bundled(f"{path}.npz") or path
     if is_trained(path):
         return painter_of(read_generator(path), style, blend, seed)
     network = read_fast_style(path)

@@ -138,23 +138,19 @@ def restyled(
     if not shares.any():
         return content
     if (shares == shares[:, :1]).all():  # then all of it is one such step
-        own, each = transform.measure(f), shares[:, 0].astype(np.float64)
-        factors = [transform.factor(own, style) for style in styles]
-        factor, to = _mixture(each, factors), _mixture(each, [style.mu for style in styles])
-        left = 1 - each.sum()
-        factor += left * (np.eye(len(factor)) if factor.ndim == 2 else 1)
-        return moved(f, own.mu, factor, to + left * own.mu).reshape(content.shape)
+        own = transform.measure(f)
+        each = [(float(share), style) for share, style in zip(shares[:, 0], styles, strict=True) if share]
+        factor = sum(share * transform.factor(own, style) for share, style in each)
+        left = 1 - sum(share for share, _ in each)
+        factor = factor + left * (np.eye(len(factor)) if factor.ndim == 2 else 1)
+        to = sum(share * style.mu for share, style in each) + left * own.mu
+        return moved(f, own.mu, factor, to).reshape(content.shape)
     painted = f * (1 - shares.sum(axis=0))[:, None]
     for style, share in zip(styles, shares, strict=True):
         if share.any():
             own = transform.measure(f, share)
-            painted += share[:, None] * moved(f, own.mu, transform.factor(own, style), style.mu)
+            painted += share[:, None] * transform.move(f, own, style)
     return painted.reshape(content.shape)
-
-
-def _mixture(shares: np.ndarray, parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the sum of the parts, each times its share."""
-    return np.tensordot(shares, np.stack(parts), axes=1)
 
 
 def _moments(f: np.ndarray, weights: np.ndarray | None, second) -> Moments:

@@ -103,7 +103,7 @@ class Filters(reference.Filters):
     def at_once(self) -> int:
         """How many columns of few outputs are computed side by side, where neighbours share what they look at."""
         shared = self.groups == 1 and self.weight.shape[1] > self.stride[1]
-        return max(1, min(MOST, NARROW // self.weight.shape[3])) if shared else 1
+        return max(1, min(MOST, NARROW // max(1, self.weight.shape[3]))) if shared else 1
 
     @cached_property
     def side_by_side(self) -> cpu_direct.Panels:

@@ -66,8 +66,8 @@ def side_by_side(weight: np.ndarray, step: int, columns: int) -> np.ndarray:
     """Return the weights (kh, kw + (columns - 1) step, C_in, columns C_out) of so many neighbours of a row at once.
 
     Each column of outputs has its own copy of the weights (kh, kw, C_in, C_out), `step` pixels after the one before,
-    and zeros around it. So a panel that few outputs would leave mostly empty is filled by several of their columns. A
-    NaN reaches all of these, as it does a whole tile of Winograd's algorithm.
+    and zeros around it. So a panel that few outputs would leave mostly empty is filled by several of their columns.
+    What is not finite reaches all of these, as it does a whole tile of Winograd's algorithm.
     """
     kh, kw, c_in, c_out = weight.shape
     wide = np.zeros((kh, kw + (columns - 1) * step, c_in, columns, c_out), np.float32)

@@ -4,7 +4,7 @@ Both ways are products of a transposed matrix with another, summed over all plac
 
 - *direct*, for any convolution: for each row i of taps dW[i]^T = dY^T X[i], where a row of X[i] holds what one window
   sees through them. These numbers lie side by side in the picture, and from one window to the next it is as far as from
-  one pixel to the next, so that X need not be made.
+  one pixel to the next, so that X need not be made but where rows are short.
 - *Winograd*, for 3x3 at stride 1: `nst.kernels.winograd_gradients`. One such product for each of the 36 values of a
   tile, over a sixteenth of the places: 4 times fewer multiplications.
 
@@ -45,10 +45,11 @@ from nst.kernels.winograd_points import F2, F4, Matrices
 from nst.kernels.winograd_transforms import read2, read4
 
 PLACES = 256  # windows that a float32 sum runs over
-SUMS = 32 * 1024  # numbers of dW for one task, but for at least
-CHANNELS = 48  # of dy
+SUMS = 32 * 1024  # numbers of dW that a task sums up, unless these are
+CHANNELS = 48  # channels of dy or less
+SHORT = 6  # places in a row below which it is worth while to copy each window for itself
 TILES = 256  # tiles that a float32 sum runs over
-FEW = 32  # channels below which the transforms, and what is empty of panels, cost more than they save
+FEW = 12  # input channels below which the transforms cost more than they save; of outputs, half a panel
 PANEL_BYTES = PANEL * FLOATS
 
 
@@ -66,7 +67,7 @@ def conv2d_backward_weights(
     if not dy.size:
         return np.zeros(weight_shape, np.float32)
     matrices = _cheapest(dy.shape[1:3]) if (kh, kw, *stride) == (3, 3, 1, 1) else None
-    if matrices is None or min(c_in, c_out) < FEW:
+    if matrices is None or c_in < FEW or c_out < NARROW:
         return _direct(dy, x, weight_shape, stride, padding)
     return _winograd(dy, x, matrices, padding)
 
@@ -91,6 +92,8 @@ class Cut(NamedTuple):
     channels: int  # of dy at once
     block: int  # these, rounded up to whole products
     width: int  # of a panel of kw C_in numbers
+    run: int  # places whose windows lie one step apart
+    apart: int  # whether each window has been copied for itself, as where rows are short
 
 
 def _direct(dy, x, weight_shape, stride, padding):
@@ -98,18 +101,24 @@ def _direct(dy, x, weight_shape, stride, padding):
     kh, kw, c_in, c_out = weight_shape
     if (kh, kw, *stride) == (1, 1, 1, 1) and padding == NO_PADDING:  # a map is one row then
         dy, x = dy.reshape(1, 1, -1, c_out), x.reshape(1, 1, -1, c_in)
-    rows, line = len(dy) * dy.shape[1], kw * c_in
+    line, places, across = kw * c_in, dy.size // c_out, dy.shape[2]
+    apart = across < SHORT
+    run = places if apart else across
+    pieces = places // run * -(-run // PLACES)
     width = next((w for w in (PANEL, NARROW) if -line % w < w // 2), WIDTH)
     blocks = -(-c_out // max(CHANNELS, SUMS // (kh * round_up(line, width))))
     channels = -(-c_out // blocks)
     block = round_up(channels, ROWS if width == PANEL else NARROW_ROWS)
-    parts = max(1, min(rows, rows * dy.shape[2] // (4 * PLACES), 16 // blocks))
+    parts = max(1, min(pieces, places // (4 * PLACES), 16 // blocks))
     (top, _), (left, _) = padding
-    cut = Cut(kh, kw, *stride, top, left, channels, block, width)
+    cut = Cut(kh, kw, *stride, top, left, channels, block, width, run, int(apart))
     sums = np.empty((parts, blocks, kh, block, round_up(line, width)))
     _sum_over_rows(parts * blocks, cut, source(x), dy, sums)
-    found = sums.sum(axis=0)[:, :, :channels, :line].astype(np.float32)
-    return found.transpose(1, 3, 0, 2).reshape(kh, kw, c_in, -1)[..., :c_out].copy()
+    dw = np.empty((kh, line, c_out), np.float32)
+    for first, one in zip(range(0, c_out, channels), sums.sum(axis=0) if parts > 1 else sums[0], strict=True):
+        to = dw[:, :, first : first + channels]
+        to[...] = one[:, : to.shape[2], :line].transpose(0, 2, 1)
+    return dw.reshape(weight_shape)
 
 
 @parallel
@@ -122,26 +131,36 @@ def _sum_over_rows(task, arguments):
     first = task % blocks * p.channels
     channels = min(p.channels, c_out - first)
     slopes = np.zeros((PLACES, block), np.float32)
-    pixels = np.zeros(((PLACES - 1) * p.sw + p.kw) * c_in + PANEL, np.float32)
+    step = (p.kw if p.apart else p.sw) * c_in
+    pixels = np.zeros((PLACES - 1) * step + p.kw * c_in + PANEL, np.float32)
     found = np.zeros((p.kh, block, line), np.float32)
     total, held = sums[part, task % blocks], 0
     total[:] = 0
-    for row in range(images * height * part // parts, images * height * (part + 1) // parts):
-        n, i = row // height, row % height
-        for start in range(0, width, PLACES):
-            count = min(PLACES, width - start)
-            if held + count > PLACES:
-                _flush(found, total)
-                held = 0
-            held += count
-            _copy_slopes(
-                dy.reshape(-1), (row * width + start) * c_out + first, c_out, count, channels, slopes
-            )
-            for ky in range(p.kh):
-                across = (count - 1) * p.sw + p.kw
-                copy_pixels(source, n, i * p.sh + ky - p.top, start * p.sw - p.left, across, 0, c_in, pixels)
-                _add_products(p, slopes, count, pixels, p.sw * c_in * FLOATS, found[ky])
+    each = -(-p.run // PLACES)
+    pieces = images * height * width // p.run * each
+    for piece in range(pieces * part // parts, pieces * (part + 1) // parts):
+        start = piece % each * PLACES
+        count, place = min(PLACES, p.run - start), piece // each * p.run + start
+        if held + count > PLACES:
+            _flush(found, total)
+            held = 0
+        held += count
+        _copy_slopes(dy.reshape(-1), place * c_out + first, c_out, count, channels, slopes)
+        for ky in range(p.kh):
+            _copy_windows(p, source, place, count, ky, height, width, step, pixels)
+            _add_products(p, slopes, count, pixels, step * FLOATS, found[ky])
     _flush(found, total)
+
+
+@jit
+def _copy_windows(p, source, place, count, ky, height, width, step, pixels):
+    """Copy the row `ky` of the windows of `count` places: of all of them at once, or one by one."""
+    at_once, c_in = 1 if p.apart else count, source.pixels.shape[3]
+    for k in range(0, count, at_once):
+        here = place + k
+        n, i, j = here // (height * width), here // width % height * p.sh, here % width * p.sw
+        across = (at_once - 1) * p.sw + p.kw
+        copy_pixels(source, n, i + ky - p.top, j - p.left, across, 0, c_in, pixels[k * step :])
 
 
 @jit

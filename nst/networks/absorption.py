@@ -26,9 +26,16 @@ def absorbed(network: Network) -> Network:
     ----------
     network
         A plain sequence, to be read at its convolutions' followers, such as ReLUs, or at its end.
+
+    Raises
+    ------
+    ValueError
+        When it has branches.
     """
     nodes: list[Node] = []
-    for node in network.nodes.values():
+    for before, node in zip([Network.IMAGE, *network.names], network.nodes.values(), strict=False):
+        if node.inputs != (before,):
+            raise ValueError(f"{node.name} reads {node.inputs}: only a plain sequence is made shorter")
         layer = _joined(nodes[-1].layer, node.layer) if nodes else None
         if layer is not None:
             nodes[-1] = Node(node.name, layer)

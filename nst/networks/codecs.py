@@ -61,7 +61,9 @@ class Codec:
         return np.pad(picture, [(0, end) for end in ends] + [(0, 0)] * (picture.ndim - 2), mode="edge")
 
     def encode(self, picture: np.ndarray) -> np.ndarray:
-        """Return the features (h, w, C) of a picture (H, W, 3) of any size."""
+        """Return the features (h, w, C) of a picture (H, W, 3), floating-point numbers, of any size."""
+        if not np.issubdtype(picture.dtype, np.floating):
+            raise ValueError(f"expected floating-point RGB, not {picture.dtype}")
         return self.encoder.features(self.room(picture)[None], [self.tap])[self.tap][0]
 
     def decode(self, features: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -166,4 +168,4 @@ def _conv(arrays: Mapping[str, np.ndarray], name: str) -> Conv2d:
 
 
 def _finished(nodes: list[Node]) -> Network:
-    return fused(absorbed(Network(nodes)).freeze(), [nodes[-1].name])
+    return fused(absorbed(Network(nodes).freeze()), [nodes[-1].name])

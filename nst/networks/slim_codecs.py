@@ -83,8 +83,8 @@ def slim_codec(level: int, encoder: Network, decoder: Network) -> Codec:
     tap = TAPS[level]
     return Codec(
         f"slim level {level}",
-        fused(absorbed(encoder).freeze(), [tap]),
-        fused(absorbed(decoder).freeze(), ["picture"]),
+        fused(absorbed(encoder), [tap]),
+        fused(absorbed(decoder.freeze()), ["picture"]),
         1 << (level - 1),
         tap,
     )

@@ -113,10 +113,10 @@ def test_our_own_network_is_found_where_pip_puts_it(tmp_path, monkeypatch):
     assert bundled_weights() is None
     folder = tmp_path / "share" / "nst"
     folder.mkdir(parents=True)
-    for name in ("slim", "slim-decoders"):
-        assert bundled(f"{name}.h5") is None
-        (folder / f"{name}.h5").touch()
-        assert bundled(f"{name}.h5") == folder / f"{name}.h5"
+    for name in ("slim.h5", "slim-decoders.h5", "starry-night.npz"):
+        assert bundled(name) is None
+        (folder / name).touch()
+        assert bundled(name) == folder / name
     assert bundled_weights() == folder / "slim.h5"
 
 

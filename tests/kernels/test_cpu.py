@@ -157,6 +157,18 @@ def test_what_is_not_a_number_stays_where_it_belongs(bad):
         np.testing.assert_array_equal(np.isnan(fast), np.isnan(slow))
 
 
+def test_what_is_not_finite_goes_no_further_than_its_group():
+    """Of few outputs several columns are computed at once: an infinity reaches these, and none beyond."""
+    x, weight, bias, _, how = convolution((1, (9, 60), 4, 3, (3, 3), (1, 1), ONE, 1))
+    expected = cpu.conv2d_forward(x, weight, bias, *how)
+    x[0, 4, 31, 1] = np.inf
+    found = cpu.conv2d_forward(x, weight, bias, *how)
+    near = np.zeros(found.shape, bool)
+    near[0, 3:6, 31 - cpu.MOST : 32 + cpu.MOST] = True
+    assert not np.isfinite(found[0, 3:6, 30:33]).any()
+    np.testing.assert_array_equal(found[~near], expected[~near])
+
+
 POOLINGS = [  # batch, image, channels, size, stride, padding, ceil mode
     (1, (6, 8), 3, (2, 2), (2, 2), NONE, False),
     (1, (7, 9), 5, (2, 2), (2, 2), NONE, False),

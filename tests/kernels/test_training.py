@@ -46,7 +46,7 @@ def test_winograds_way_is_the_definition(case, matrices):
 
 
 # the shape of x, kernel, outputs, stride, padding: panels of each width and parts of them, several blocks of outputs,
-# more places in a row than one sum runs over, several parts, and windows that see padding alone
+# more places in a row than one sum runs over, several parts, short rows, and windows that see padding alone
 DIRECT = [
     ((2, 9, 7, 3), (3, 3), 16, (1, 1), ((1, 1), (1, 1))),
     ((1, 6, 600, 16), (3, 3), 3, (1, 1), ((0, 0), (1, 0))),
@@ -55,6 +55,7 @@ DIRECT = [
     ((2, 33, 35, 24), (1, 1), 67, (1, 1), ((0, 0), (0, 0))),
     ((2, 5, 5, 7), (1, 1), 5, (2, 2), ((0, 0), (0, 0))),
     ((4, 1, 1, 10), (3, 3), 50, (1, 1), ((1, 1), (1, 1))),
+    ((70, 4, 4, 10), (4, 4), 50, (2, 2), ((1, 1), (1, 1))),
 ]
 
 
