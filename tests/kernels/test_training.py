@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nst.kernels import cpu_training, reference
+from nst.kernels import cpu_training, cpu_weights, reference
 from nst.kernels.vectors import SIMD
 from nst.kernels.winograd_points import F2, F4
 from tests.tolerances import assert_close
@@ -67,7 +67,7 @@ def test_the_direct_way_is_the_definition(case):
     x = rng.standard_normal(shape, np.float32)
     out = reference.conv2d_forward(x, np.zeros(weight_shape, np.float32), None, stride, padding).shape
     dy = rng.standard_normal(out, np.float32)
-    found = cpu_training._direct(dy, x, weight_shape, stride, padding)
+    found = cpu_weights.backward_weights(dy, x, weight_shape, stride, padding)
     how = weight_shape, stride, padding
     expected = reference.conv2d_backward_weights(dy.astype(np.float64), x.astype(np.float64), *how)
     assert found.dtype == np.float32
