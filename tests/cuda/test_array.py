@@ -9,7 +9,7 @@ import pytest
 
 from nst import kernels
 from nst.kernels.cuda_array import DeviceArray, put, to_host
-from nst.kernels.cuda_device import DeviceMemoryError, Kernel, pool
+from nst.kernels.cuda_device import KERNELS, DeviceMemoryError, Kernel, pool
 from nst.optimizers.dot import finite, largest
 from nst.optimizers.step import sealed
 
@@ -217,3 +217,12 @@ def test_another_error_of_a_launch_stays_what_it_is():
     kernel.compiled = Failing(1, ValueError("CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"))
     with pytest.raises(ValueError):
         kernel[2, 4](1.0)
+
+
+@pytest.mark.parametrize("shift, of_bytes", [("much", False), (0.0, True)])
+def test_arguments_that_were_not_promised_are_noticed(shift, of_bytes):
+    """A card would read the bytes of any argument as what the signature says; in these tests that fails."""
+    x, bytes_ = put(random(2, 3)), DeviceArray((2, 3), np.uint8)
+    source = bytes_ if of_bytes else x
+    with pytest.raises(AssertionError, match="of affine"):
+        KERNELS["nst.kernels.cuda_arithmetic.affine"].over(6, source.data, 1.0, shift, x.data, 6)
