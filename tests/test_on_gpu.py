@@ -17,7 +17,7 @@ from nst.formats import read
 from nst.run import main as paint
 from tests.benchmarks import on_gpu
 from tests.benchmarks.gpu_table import write_results
-from tests.benchmarks.timed_steps import ABSENT, LATE, Step, Steps
+from tests.benchmarks.timed_steps import ABSENT, GRACE, LATE, Step, Steps
 
 NO_CARD = kernels.no_card()
 SCRIPT = Path(__file__).parent / "benchmarks" / "on_gpu.sh"
@@ -108,13 +108,9 @@ def test_the_table_of_what_is_there(tmp_path):
     assert found["painting"]["ms"] == pytest.approx(100) and found["painting"]["loss"] == [8, 2]
 
 
-def test_all_steps_together_have_their_time(tmp_path):
-    """Even if each took as long as it may, a minute would be left for the painting."""
-    times = [20, 60, 30, 70, 70]
-    for group in (on_gpu.compiling([], tmp_path), on_gpu.sanitizing("sanitizer")):
-        times.append(max(step.limit for step in group))
-    assert sum(times) + 60 > on_gpu.SECONDS > sum(times) - 60
-    assert on_gpu.SECONDS <= 470
+def test_a_minute_is_left_for_the_painting():
+    """Even if each other step took as long as it may; and all is over, what hangs included, within eight minutes."""
+    assert sum(on_gpu.LIMITS.values()) + 60 <= on_gpu.SECONDS <= 8 * 60 - 4 * GRACE
 
 
 def test_what_is_sanitized_is_there():
