@@ -127,8 +127,8 @@ def convolve(variant: Variant) -> Tiled:
             sums[i] = ZERO
         fetch_a(x, kept, image, taps, tap, from_x, pixels, seen, coming_a)
         fetch_b(me, weights, 0, terms, left, right, pitch, from_b, coming_b)
-        at = 0
-        for k in range(depth, terms + depth, depth):
+        at, k = 0, depth
+        while k < terms + depth:  # a range would count besides, in two more registers
             put_a(me, coming_a, shared, at)
             put_b(me, coming_b, shared, at + b_begins)
             cuda.syncthreads()
@@ -138,6 +138,7 @@ def convolve(variant: Variant) -> Tiled:
                 fetch_b(me, weights, k, terms, left, right, pitch, from_b, coming_b)
             add_products(shared, at, me, row, column, a, b, sums)
             at = stage - at
+            k += depth
         write(sums, biases, y, bits, top + row, left + column, shape, group)
 
     signature = SIGNATURE.format(kept="u1" if mask is np.uint8 else "f4")

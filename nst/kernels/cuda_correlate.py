@@ -75,8 +75,8 @@ def correlate(tile: Tile, a_width: int, b_width: int) -> Tiled:
             sums[i] = ZERO
         fetch_a(me, x, first, a_end, sizes, image, tap, step, origin, from_x, positions, coming_a)
         fetch_b(me, dy, first, end, left, right, pitch, from_b, coming_b)
-        at = 0
-        for k in range(first + depth, end + depth, depth):
+        at, k = 0, first + depth
+        while k < end + depth:  # a range would count besides, in two more registers
             put_a(me, coming_a, shared, at)
             put_b(me, coming_b, shared, at + b_begins)
             cuda.syncthreads()
@@ -85,6 +85,7 @@ def correlate(tile: Tile, a_width: int, b_width: int) -> Tiled:
                 fetch_b(me, dy, k, end, left, right, pitch, from_b, coming_b)
             add_products(shared, at, me, row, column, a, b, sums)
             at = stage - at
+            k += depth
         part = parts[cuda.blockIdx.z * terms * pitch :]
         bounds = (terms, shape[1], shape[2], shape[3], shape[4], shape[5], shape[6], right, pitch)
         write(sums, part, part, part, top + row, left + column, bounds, group)

@@ -18,6 +18,20 @@ _of_a = np.zeros((2, MOST // WARP, 16, 8), np.uint32)
 _of_b = np.zeros((2, MOST // WARP, 4, 8, 8), np.uint32)
 
 
+def load1(array: Any, index: int) -> Any:
+    """Return a number of a flat array; an index that is not in it is an IndexError."""
+    if not 0 <= index < len(array):
+        raise IndexError(f"number {index} of {len(array)}")
+    return array[index]
+
+
+def store1(array: Any, index: int, number: Any) -> None:
+    """Write a number into a flat array."""
+    if not 0 <= index < len(array):
+        raise IndexError(f"number {index} of {len(array)}")
+    array[index] = number
+
+
 def load4(array: Any, index: int) -> tuple:
     """Return four neighbours in a flat array; an index that the card would fault at is an IndexError."""
     if index % 4 or not 0 <= index <= len(array) - 4:

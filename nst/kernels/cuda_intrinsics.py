@@ -50,6 +50,36 @@ def load4(typingctx: Any, array: Any, index: Any) -> tuple:
 
 
 @intrinsic
+def store1(typingctx: Any, array: Any, index: Any, number: Any) -> tuple:
+    """Write a number into a flat array, at an index of 0 or more.
+
+    Python counts negative indices from the end, and numba has six instructions for that beside each store.
+    """
+    signature = types.void(array, types.intp, array.dtype)
+
+    def generate(context, builder, signature, arguments):
+        array, index, number = arguments
+        data = context.make_array(signature.args[0])(context, builder, array).data
+        builder.store(number, builder.gep(data, [index]))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def load1(typingctx: Any, array: Any, index: Any) -> tuple:
+    """Return a number of a flat array, at an index of 0 or more."""
+    signature = array.dtype(array, types.intp)
+
+    def generate(context, builder, signature, arguments):
+        array, index = arguments
+        data = context.make_array(signature.args[0])(context, builder, array).data
+        return builder.load(builder.gep(data, [index]))
+
+    return signature, generate
+
+
+@intrinsic
 def store4(typingctx: Any, array: Any, index: Any, numbers: Any) -> tuple:
     """Write four numbers beside one another into a flat array, as one; the index is a multiple of 4."""
     signature = types.void(array, types.intp, types.UniTuple(array.dtype, 4))
@@ -138,6 +168,7 @@ def multiply_bf16(typingctx: Any, a: Any, b: Any, sums: Any, first: Any) -> tupl
 
 
 if SIMULATED:
+    load1, store1 = cuda_emulated.load1, cuda_emulated.store1
     load4, store4 = cuda_emulated.load4, cuda_emulated.store4
     round_tf32, pack_bf16 = cuda_emulated.round_tf32, cuda_emulated.pack_bf16
     multiply_tf32, multiply_bf16 = cuda_emulated.multiply_tf32, cuda_emulated.multiply_bf16

@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from nst.kernels.cuda_intrinsics import device, load4
+from nst.kernels.cuda_intrinsics import device, load1, load4
 
 READERS = ("plain", "relu", "max", "avg")
 ZERO = np.float32(0)
@@ -28,7 +28,7 @@ def loader(width: int) -> Callable:
 
     @device
     def one(array, at, into, to):
-        into[to] = array[at]
+        into[to] = load1(array, at)
 
     @device
     def four(array, at, into, to):

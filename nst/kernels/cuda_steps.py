@@ -14,7 +14,7 @@ from functools import cache
 
 import numpy as np
 
-from nst.kernels.cuda_intrinsics import device, store4
+from nst.kernels.cuda_intrinsics import device, store1, store4
 from nst.kernels.cuda_readers import loader, reader
 from nst.kernels.cuda_tiles import Tile, convert
 
@@ -119,7 +119,7 @@ def put_across(tile: Tile, width: int) -> Callable:
             for j in range(0, width, terms):
                 here = i * width + j
                 to = at + (j // terms * per_line + first) * pitch + line + i * stride
-                shared[to] = word(numbers[here], numbers[here + terms - 1])
+                store1(shared, to, word(numbers[here], numbers[here + terms - 1]))
 
     return put
 
@@ -159,7 +159,7 @@ def put_along(tile: Tile, lines: int, width: int, across: int = 1) -> Callable:
 
     @device
     def one(numbers, here, second, shared, to):
-        shared[to] = word(numbers[here], numbers[second])
+        store1(shared, to, word(numbers[here], numbers[second]))
 
     @device
     def four(numbers, here, second, shared, to):
