@@ -14,6 +14,7 @@ from numba import cuda
 
 from nst import kernels
 from nst.cli import run_door
+from nst.kernels import cuda_device
 from nst.kernels.cuda_device import KERNELS, Kernel
 from nst.run import main
 from tests.cuda.assembly import CARDS, assembly
@@ -84,3 +85,34 @@ def test_tensor_cores_without_a_card_are_refused(capsys):
     """`--precision` is of cards: on the processor it is refused and not ignored."""
     assert run_door(main, ["--precision", "tf32"]) == 2
     assert "--device cuda" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error, says",
+    [
+        ("CUDA driver library cannot be found.", "there is no NVIDIA driver"),
+        ("Error 35:\n driver too old", "finds no card (Error 35: driver too old)"),
+        (None, "pip install"),
+    ],
+)
+def test_why_no_kernel_can_run_is_told(monkeypatch, error, says):
+    """Without a driver, with one that does not begin, and with a card but no compiler: each in a few words."""
+    monkeypatch.setattr(cuda_device, "SIMULATED", False)
+    monkeypatch.setattr(cuda_device.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(cuda_device.cuda, "cuda_error", lambda: error)
+    assert says in cuda_device.unavailable()
+
+
+def test_a_compiler_that_does_not_suit_is_told(monkeypatch):
+    """A card that can be reached and runs nothing is no card: the reason is told."""
+
+    def fails() -> None:
+        raise RuntimeError("PTX of a version that the driver does not know")
+
+    monkeypatch.setattr(cuda_device, "SIMULATED", False)
+    monkeypatch.setattr(cuda_device.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(cuda_device.cuda, "current_context", lambda: None)
+    monkeypatch.setattr(cuda_device, "_nothing", {(1, 1): fails})
+    assert cuda_device.unavailable() == (
+        "the card cannot be used (PTX of a version that the driver does not know)"
+    )

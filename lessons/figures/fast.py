@@ -1,8 +1,8 @@
 """The figures of lesson 16, and what they show: how well one pass paints, with one normalisation and another.
 
 `python -m lessons.figures.fast` measures all of it anew, from the two trained nets and their checkpoints, and keeps the
-numbers in `fast.json`; the figures are drawn from these. The nets are not part of this repository: train both as the
-lesson says, into the folder that `NST_TRAINED` names.
+numbers in `fast.json` and the paintings in `fast-painted.png`; the other figures are drawn from the numbers. Train both
+nets as the lesson says, into the folder that `NST_TRAINED` names.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from lessons.figures.drawing import (
     BLUE,
@@ -23,6 +24,8 @@ from lessons.figures.drawing import (
     curve,
     figure,
     line,
+    panels,
+    picture,
     ramp,
     svg,
     text,
@@ -41,6 +44,7 @@ from nst.training.training_checkpoint import load_training
 
 HERE = Path(__file__).parent
 KEPT = HERE / "fast.json"
+PAINTED = HERE / "fast-painted.png"
 TRAINED = Path(os.environ.get("NST_TRAINED", "."))
 NETS = {
     "instance": TRAINED / "starry-night.npz",
@@ -50,6 +54,7 @@ STYLE = "paintings/van_gogh_starry_night_1889.jpg"
 PHOTOGRAPHS = [f"photos/{name}.png" for name in ("kodim04", "kodim19", "kodim23")]
 SIZE = 256
 ITERATIONS = (25, 50, 100, 200)
+SHOWN = 100  # of these, beside what the nets paint
 BLOCK = 10  # steps whose losses are averaged
 FRAMES, MARGIN = 10, 16  # of a pan; pixels at its borders that do not count
 
@@ -127,14 +132,17 @@ def curves(net: Path) -> dict[str, object]:
 def measure() -> None:
     """Measure everything, and keep it."""
     found: dict[str, object] = {"training": {name: curves(net) for name, net in NETS.items()}}
-    rows = []
+    rows, shown = [], []
     for name in PHOTOGRAPHS:
         photograph = resize(load(images() / name).pixels, SIZE)
-        values, _ = by_pixels(photograph)
+        values, along = by_pixels(photograph)
         row = {"photograph": Path(name).stem, "start": asked(photograph)(photograph[None]).value}
         row["pixels"] = [round(value, 2) for value in values]
+        shown.append([picture(along[SHOWN])])
         for norm, net in NETS.items():
-            value = asked(photograph)(in_one_pass(net, photograph)[None]).value
+            painting = in_one_pass(net, photograph)
+            shown[-1].append(picture(painting))
+            value = asked(photograph)(painting[None]).value
             row[norm] = round(value, 2)
             row[f"{norm} worth"] = next((at for at, one in enumerate(values, 1) if one <= value), None)
         rows.append(row)
@@ -146,6 +154,9 @@ def measure() -> None:
         for how in ("each", "shared", "smooth")
     }
     KEPT.write_text(json.dumps(found, indent=1) + "\n")
+    captions = [f"{SHOWN} iterations", *(f"one pass, {norm}" for norm in NETS)]
+    by_column = [one for column in zip(*shown, strict=True) for one in column]
+    panels(by_column, np.repeat(captions, len(rows)).tolist(), columns=len(rows)).save(PAINTED)
 
 
 def kept() -> dict:
@@ -204,6 +215,12 @@ def worth() -> Drawn:
         parts.append(text(62, y(value) + 4, f"{value:,.0f}", anchor="end", size=12))
     parts.append(text(380, 345, "iterations of L-BFGS over the pixels", colour=GREEN, size=13))
     return svg(720, 360, parts)
+
+
+@figure("fast-painted.png")
+def painted() -> Drawn:
+    """Show what `measure` kept of the paintings."""
+    return Image.open(PAINTED).convert("RGB")
 
 
 if __name__ == "__main__":

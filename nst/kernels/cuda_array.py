@@ -248,6 +248,7 @@ def put(array: np.ndarray | DeviceArray) -> DeviceArray:
     found = DeviceArray(array.shape, array.dtype)
     if array.size:
         found.data.copy_to_device(array.reshape(-1), stream=stream())
+        stream().synchronize()  # the array may be gone, or another, before a copy that goes on by itself is done
     return found
 
 

@@ -44,6 +44,11 @@ for _settings in (
         importlib.import_module(_settings).CUDA_LOW_OCCUPANCY_WARNINGS = 0
 
 
+@cuda.jit
+def _nothing() -> None:
+    """A kernel that can be compiled and run if any can."""
+
+
 def unavailable() -> str | None:
     """Return in a few words why no kernel can run here, or None when one can."""
     if SIMULATED:
@@ -51,6 +56,8 @@ def unavailable() -> str | None:
     if cuda.is_available():
         try:
             cuda.current_context()  # which another process may have for itself alone, or leave no room for
+            _nothing[1, 1]()  # a compiler that does not suit driver or card shows here
+            cuda.synchronize()
         except Exception as found:  # a driver's errors have no common kind
             return f"the card cannot be used ({found!s:.200})"
         return None
@@ -58,8 +65,10 @@ def unavailable() -> str | None:
         error = cuda.cuda_error()
     except Exception as found:  # whatever the driver's own loader makes of its absence
         error = found
+    if error and "cannot be found" not in str(error):
+        return f"the NVIDIA driver finds no card ({' '.join(str(error).split()):.120})"
     if error:
-        return "there is no NVIDIA driver, or no card"
+        return "there is no NVIDIA driver"
     return "there is a card, but not what compiles kernels for it: pip install 'nst[cuda12]'"
 
 
@@ -259,10 +268,11 @@ class Pool:
     def release(self) -> None:
         """Give to the card what is not on loan."""
         self.collect()
+        if not SIMULATED:
+            synchronize()  # what is under way may still use what nobody knows any more
         self._free.clear()
         self.held = self.used
         if not SIMULATED:
-            synchronize()
             cuda.current_context().memory_manager.deallocations.clear()
 
     def reset_peak(self) -> None:

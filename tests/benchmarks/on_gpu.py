@@ -26,13 +26,15 @@ if why := kernels.no_card():
     raise SystemExit(1)
 from numba import cuda
 print(kernels.card_name(), cuda.get_current_device().compute_capability)
+print(*[one for one in ("tf32", "bf16") if not kernels.card_lacks(one)])
 """
 TORCH = "import torch; raise SystemExit(not torch.cuda.is_available())"
 # Quick ones of each kind: under the sanitizer, a launch takes many times as long.
 CHECKED = (
     "test_kernels or test_products or plain_convolution or (within_the_convolution and max) or tensor_cores"
+    " or (of_full_size and 128)"
 )
-SANITIZED = ("products", "kernels", "convolution")
+SANITIZED = ("products", "kernels", "convolution", "tiles")
 TESTS = Path(__file__).parents[1] / "cuda"
 WIDE_OPEN = ("-W", "default", "-q", "-p", "no:cacheprovider")  # a driver may warn of what it likes
 
@@ -54,12 +56,12 @@ def painting(weights: list[str], iterations: int, output: Path) -> list[str]:
     return python("-m", "nst.run", *weights, *how, "-o", str(output))
 
 
-def compiling(weights: list[str], scratch: Path) -> list[Step]:
+def compiling(weights: list[str], scratch: Path, precisions: list[str]) -> list[Step]:
     """Return steps that do all once, side by side, so that what follows finds its kernels compiled."""
     limit = LIMITS["all once"]
     files = sorted(TESTS.glob("test_*.py"))
     found = [Step(path.stem, limit, python("-m", "pytest", str(path), *WIDE_OPEN)) for path in files]
-    found += [Step(f"compile-{one}", limit, bench(one, "--rounds", "1")) for one in ("tf32", "bf16")]
+    found += [Step(f"compile-{one}", limit, bench(one, "--rounds", "1")) for one in precisions]
     return [*found, Step("compile-float32", limit, painting(weights, 2, scratch / "first.png"))]
 
 
@@ -95,8 +97,11 @@ def main(folder: Path, scratch: Path) -> int:
     if not steps.run(Step("device", LIMITS["device"], python("-c", DEVICE))):
         print((folder / "device.log").read_text().strip())
         return 1
+    precisions = (
+        (folder / "device.log").read_text().splitlines()[-1].split()
+    )  # that the tensor cores know, if any
     weights = vgg19(scratch)
-    good = steps.run(*compiling(weights, scratch))
+    good = steps.run(*compiling(weights, scratch, precisions))
     sanitizer = shutil.which("compute-sanitizer", path=steps.environment["PATH"] + ":/usr/local/cuda/bin")
     if sanitizer:
         good &= steps.run(*sanitizing(sanitizer))
@@ -106,9 +111,11 @@ def main(folder: Path, scratch: Path) -> int:
         command = bench(precision, *rival, "--json", str(folder / f"step-{precision}.json"))
         return steps.run(Step(f"step-{precision}", limit, command))
 
-    good &= measured("float32", LIMITS["float32"]) & measured("tf32", LIMITS["tf32"])
+    for one in ("float32", *precisions[:1]):
+        good &= measured(one, LIMITS[one])
     good &= steps.run(Step("painting", steps.left, painting(weights, 500, folder / "painting.png")))
-    good &= measured("bf16", steps.left)
+    for one in precisions[1:]:
+        good &= measured(one, steps.left)
     print((folder / "results.md").read_text())
     return 0 if good else 1
 
