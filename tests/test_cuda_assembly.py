@@ -23,13 +23,20 @@ def on_tensor_cores(name: str) -> bool:
     return KERNELS[name].tile.precision != "float32"
 
 
+def pairs() -> list[tuple[str, tuple[int, int]]]:
+    """Return each kernel with each card that can run it."""
+    return [
+        (name, card)
+        for name in KERNELS
+        for card in CARDS
+        if card >= TENSOR_CORES or not on_tensor_cores(name)
+    ]
+
+
 def turns() -> list[tuple[str, tuple[int, int]]]:
-    """Return each kernel with a card: one after the other has its turn, since they differ little to the compiler."""
-    found = []
-    for i, name in enumerate(KERNELS):
-        cards = [card for card in CARDS if card >= TENSOR_CORES or not on_tensor_cores(name)]
-        found.append((name, cards[i % len(cards)]))
-    return found
+    """Return each kernel with a card: one after the other has its turn, since they differ little in registers."""
+    cards = {name: [card for one, card in pairs() if one == name] for name in KERNELS}
+    return [(name, own[i % len(own)]) for i, (name, own) in enumerate(cards.items())]
 
 
 @cache
@@ -38,7 +45,7 @@ def assembly(name: str, card: tuple[int, int]) -> str:
     return KERNELS[name].ptx(card)
 
 
-@pytest.mark.parametrize("name, card", turns(), ids=str)
+@pytest.mark.parametrize("name, card", pairs(), ids=str)
 def test_sums_stay_in_registers_and_in_float32(name, card):
     """No float64, no array that went to memory, fused multiplications, four numbers at once where that was meant."""
     text = assembly(name, card)
