@@ -34,7 +34,7 @@ def every_kernel() -> list[Kernel]:
     made = [convolve(Variant(tile)) for tile in tiles] + [correlate(tile, 4, 4) for tile in tiles]
     made += [convolve(Variant(wide, reads=way)) for way in ("relu", "max", "avg")]
     made += [convolve(Variant(wide, writes=way, bias=True)) for way in ("plain", "relu", "max", "avg")]
-    return [*KERNELS.values(), *made, correlate(wide, 1, 4)]
+    return [*(KERNELS[name] for name in sorted(KERNELS)), *made, correlate(wide, 1, 4)]
 
 
 def origins() -> list[str]:

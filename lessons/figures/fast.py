@@ -54,7 +54,7 @@ STYLE = "paintings/van_gogh_starry_night_1889.jpg"
 PHOTOGRAPHS = [f"photos/{name}.png" for name in ("kodim04", "kodim19", "kodim23")]
 SIZE = 256
 ITERATIONS = (25, 50, 100, 200)
-SHOWN = 100  # of these, beside what the nets paint
+SHOWN, SHARE = 100, 0.68  # of these, beside what the nets paint; and at which part of their size
 BLOCK = 10  # steps whose losses are averaged
 FRAMES, MARGIN = 10, 16  # of a pan; pixels at its borders that do not count
 
@@ -155,7 +155,11 @@ def measure() -> None:
     }
     KEPT.write_text(json.dumps(found, indent=1) + "\n")
     captions = [f"{SHOWN} iterations", *(f"one pass, {norm}" for norm in NETS)]
-    by_column = [one for column in zip(*shown, strict=True) for one in column]
+    by_column = [
+        one.resize((round(SHARE * one.width), round(SHARE * one.height)), Image.Resampling.LANCZOS)
+        for column in zip(*shown, strict=True)
+        for one in column
+    ]
     panels(by_column, np.repeat(captions, len(rows)).tolist(), columns=len(rows)).save(PAINTED)
 
 

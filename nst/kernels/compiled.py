@@ -77,9 +77,11 @@ def before_compiling(call: Callable[[], None]) -> None:
     """Call a function, once, when the first kernel must be compiled, since none such was kept on disk."""
 
     class Listener(event.Listener):
+        waits = True
+
         def on_start(self, happening: event.Event) -> None:
-            if happening.data["dispatcher"].py_func.__module__.startswith(f"{__package__}."):
-                event.unregister("numba:compile", self)
+            if self.waits and happening.data["dispatcher"].py_func.__module__.startswith(f"{__package__}."):
+                self.waits = False  # and stays, for numba would pass over the next listener if this one went
                 call()
 
         def on_end(self, happening: event.Event) -> None:
